@@ -1,0 +1,37 @@
+# Two commands are the contract: `make demo` runs the main job, `make test` runs every test.
+# Each sets up what it needs (an environment in .venv, the cluster parts in the user's cache).
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help setup demo demo-down test lint generate clean
+
+help:  ## Show the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: .venv/.ready  ## Make the environment (.venv) from the lock
+
+.venv/.ready: requirements/lock.txt pyproject.toml hack/setup.sh
+	@PYTHON="$(PYTHON)" hack/setup.sh
+
+demo: setup  ## Run the main job on real parts; KEEP=1 leaves all up
+	@$(BIN)/python -m demo up $(if $(KEEP),--keep)
+
+demo-down: setup  ## End and remove everything that a kept demo left
+	@$(BIN)/python -m demo down
+
+lint: setup  ## ruff, mypy strict, the layers
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+generate: setup  ## Write the CRDs, reference pages and state pictures anew
+	@$(BIN)/python -m generate
+
+lock: setup  ## Resolve the dependencies anew (hashes, no registry hosts)
+	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --all-extras --python-version 3.11 \
+		--no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements/lock.txt
+
+test: setup  ## Run every test, real parts included
+	@hack/test.sh
+
+clean:  ## Remove the environment (the cache stays)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,3 @@
+"""trainlease lends a few GPU machines to several platforms, one holder at a time."""
+
+__version__ = "0.1.0"

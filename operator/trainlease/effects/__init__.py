@@ -1,0 +1,1 @@
+"""Do: each outside library is imported in one place, behind a port that a fake passes too."""

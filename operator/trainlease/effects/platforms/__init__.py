@@ -1,0 +1,1 @@
+"""The platforms' databases: tell, compare, and say what a database lacks."""

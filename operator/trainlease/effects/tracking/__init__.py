@@ -1,0 +1,1 @@
+"""The record of each attempt: one run, its metrics, its model version, the production alias."""

@@ -1,0 +1,185 @@
+"""Machine: one GPU machine. Its status is the ledger, the one truth about who holds it."""
+
+from decimal import Decimal as Number
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import Field, model_validator
+
+from trainlease.model.base import (
+    Decimal,
+    Duration,
+    KubeObject,
+    Name,
+    Rule,
+    Shape,
+    StatusShape,
+    Text,
+    Time,
+    Uid,
+)
+from trainlease.model.conditions import Conditions
+from trainlease.model.reasons import MachineState
+
+FINALIZER = "trainlease.dev/ledger"
+PAUSED = "trainlease.dev/paused"
+CONFIRM_OFF = "trainlease.dev/confirm-off"
+FORCE_RELEASE = "trainlease.dev/force-release"
+CLAIM = "trainlease.dev/claim"
+
+
+class Mode(StrEnum):
+    OBSERVE = "Observe"
+    ENFORCE = "Enforce"
+
+
+class NodeSlot(Shape):
+    """A slot on a Kubernetes node."""
+
+    name: Annotated[str, Field(min_length=1, max_length=253)]
+    gpus: Annotated[int, Field(ge=0, le=64)] = 1
+
+
+class AwsInstance(Shape):
+    """An EC2 instance that is turned on and off."""
+
+    instance_id: Annotated[str, Field(pattern=r"^i-[0-9a-f]{8,17}$", max_length=19)]
+    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$", max_length=32)]
+
+
+class LocalProcess(Shape):
+    """A process group on the operator's host: `images` maps an image to its folder there."""
+
+    images: Annotated[
+        dict[Annotated[str, Field(max_length=512)], Annotated[str, Field(max_length=1024)]],
+        Field(min_length=1, max_length=32),
+    ]
+
+
+class MachineSpec(Shape):
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "(has(self.node) ? 1 : 0) + (has(self.aws) ? 1 : 0) + (has(self.process) ? 1 : 0) == 1",
+            "name exactly one of node, aws and process",
+        ),
+    )
+
+    mode: Mode = Mode.OBSERVE
+    pool: Name
+    platforms: Annotated[tuple[Name, ...], Field(min_length=1, max_length=64)] | None = None
+    price_per_hour: Decimal = "0"
+    max_on: Duration | None = None
+    cordon: bool = False
+    node: NodeSlot | None = None
+    aws: AwsInstance | None = None
+    process: LocalProcess | None = None
+
+    @model_validator(mode="after")
+    def _one_provider(self) -> "MachineSpec":
+        if sum(p is not None for p in (self.node, self.aws, self.process)) != 1:
+            raise ValueError("name exactly one of node, aws and process")
+        return self
+
+    @property
+    def provider(self) -> str:
+        """`node`, `aws` or `process`."""
+        return "node" if self.node else "aws" if self.aws else "process"
+
+    def permits(self, platform: str) -> bool:
+        """Whether this platform may use the machine; no list means each may."""
+        return self.platforms is None or platform in self.platforms
+
+
+class Holder(StatusShape):
+    """The lease that holds the machine, and whose attempt it is (blank for a hold)."""
+
+    namespace: str
+    name: str
+    uid: Uid
+    platform: str = ""
+    job: str | None = None
+    job_uid: Uid | None = None
+    attempt: int | None = None
+
+    @property
+    def title(self) -> str:
+        """What people read: the job, or the hold."""
+        return f"{self.namespace}/{self.job or self.name}"
+
+
+class Usage(StatusShape):
+    """What one platform used of this machine: decayed for the queue, whole for the bill."""
+
+    platform: str
+    seconds: float = 0.0
+    decayed: float = 0.0
+    decayed_at: Time
+    cost: Decimal = "0"
+
+
+class Transition(StatusShape):
+    """One line of a machine's history."""
+
+    at: Time
+    state: MachineState
+    generation: int
+    holder: Annotated[str, Field(max_length=160)] | None = None
+    reason: Text
+
+
+class MachineStatus(StatusShape):
+    """The ledger. `dbs`, `until` and `why` are what the printer columns show."""
+
+    state: MachineState | None = None
+    holder: Holder | None = None
+    generation: int = 0
+    fence_base: int = 0
+    since: Time | None = None
+    deadline: Time | None = None
+    debts: Annotated[tuple[str, ...], Field(max_length=64)] = ()
+    usage: Annotated[tuple[Usage, ...], Field(max_length=64)] = ()
+    history: Annotated[tuple[Transition, ...], Field(max_length=20)] = ()
+    blamed: int = 0
+    quarantined_until: Time | None = None
+    holder_title: Annotated[str, Field(max_length=160)] | None = None
+    until: Annotated[str, Field(max_length=32)] | None = None
+    dbs: Annotated[str, Field(max_length=16)] | None = None
+    why: Annotated[str, Field(max_length=1024)] | None = None
+    conditions: Conditions = ()
+
+    def usage_of(self, platform: str) -> Usage | None:
+        return next((u for u in self.usage if u.platform == platform), None)
+
+    @property
+    def occupied_fence(self) -> int:
+        """The fence of this claim's *occupied*; its *free* is one above."""
+        return self.fence_base + 2 * self.generation
+
+    @property
+    def fence(self) -> int:
+        """fenceBase + 2 x generation + (1 if free)."""
+        return self.occupied_fence + (1 if self.state is MachineState.FREE else 0)
+
+
+class Machine(KubeObject):
+    """A slot on a node, a cloud instance or a local process, lent to one holder at a time."""
+
+    kind_name: ClassVar[str] = "Machine"
+    plural: ClassVar[str] = "machines"
+    namespaced: ClassVar[bool] = False
+
+    spec: MachineSpec
+    status: MachineStatus = MachineStatus()
+
+    @property
+    def is_enforced(self) -> bool:
+        return self.spec.mode is Mode.ENFORCE
+
+    @property
+    def is_paused(self) -> bool:
+        return self.metadata.annotations.get(PAUSED) == "true"
+
+    @property
+    def price(self) -> Number:
+        """Price of an hour."""
+        return Number(self.spec.price_per_hour)

@@ -1,0 +1,104 @@
+"""MachineLease: a claim to the exclusive use of one machine, for an attempt or for a person."""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import Field, model_validator
+
+from trainlease.model import conditions as cond
+from trainlease.model.base import Duration, KubeObject, Name, Rule, Shape, StatusShape, Time, Uid
+from trainlease.model.conditions import Conditions
+from trainlease.model.reasons import LeaseCondition
+
+
+class HoldPower(StrEnum):
+    ON = "On"
+    OFF = "Off"
+
+
+class Ended(StrEnum):
+    """How a hold ended, set once: to a hold what the outcome is to a job."""
+
+    EXPIRED = "Expired"
+    DELETED = "Deleted"
+    FORCED = "Forced"
+
+
+class JobRef(Shape):
+    """The TrainingJob, in the lease's own namespace."""
+
+    name: Name
+    uid: Uid
+
+
+class MachineLeaseSpec(Shape):
+    """Either an attempt's claim (`job`, `attempt`, a pool or a machine) or a hold (`for`)."""
+
+    mutable: ClassVar[frozenset[str] | None] = frozenset({"for"})
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("has(self.pool) != has(self.machine)", "name either a pool or a machine, not both"),
+        Rule("has(self.job) == has(self.attempt)", "job and attempt go together"),
+        Rule("has(self.job) || has(self.machine)", "a hold names its machine"),
+        Rule(
+            "!has(self.job) || (!has(self.for) && !has(self.power) && !has(self.note))",
+            "for, note and power belong to a hold, not to a job's lease",
+        ),
+    )
+
+    job: JobRef | None = None
+    attempt: Annotated[int, Field(ge=1, le=1000)] | None = None
+    pool: Name | None = None
+    machine: Name | None = None
+    for_: Annotated[Duration | None, Field(alias="for")] = None
+    note: Annotated[str, Field(max_length=256)] | None = None
+    power: HoldPower | None = None
+
+    @model_validator(mode="after")
+    def _one_use(self) -> "MachineLeaseSpec":
+        if (self.pool is None) == (self.machine is None):
+            raise ValueError("name either a pool or a machine, not both")
+        if (self.job is None) != (self.attempt is None):
+            raise ValueError("job and attempt go together")
+        if self.job is None and self.machine is None:
+            raise ValueError("a hold names its machine")
+        if self.job and (self.for_ or self.power or self.note):
+            raise ValueError("for, note and power belong to a hold, not to a job's lease")
+        return self
+
+
+class MachineLeaseStatus(StatusShape):
+    machine: Annotated[str, Field(max_length=63)] | None = None
+    machine_uid: Uid | None = None
+    generation: int | None = None
+    bound_at: Time | None = None
+    ended: Ended | None = None
+    conditions: Conditions = ()
+
+
+class MachineLease(KubeObject):
+    """Queued, granted with a generation, released."""
+
+    kind_name: ClassVar[str] = "MachineLease"
+    plural: ClassVar[str] = "machineleases"
+    namespaced: ClassVar[bool] = True
+
+    spec: MachineLeaseSpec
+    status: MachineLeaseStatus = MachineLeaseStatus()
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it was ever granted a machine; a bound lease never becomes unbound."""
+        return self.status.machine is not None
+
+    @property
+    def is_released(self) -> bool:
+        return cond.is_true(self.status.conditions, LeaseCondition.RELEASED)
+
+    @property
+    def is_hold(self) -> bool:
+        return self.spec.job is None
+
+    def is_bound_to(self, machine_uid: str, generation: int) -> bool:
+        """Whether it names exactly this claim of this machine back."""
+        status = self.status
+        return status.machine_uid == machine_uid and status.generation == generation

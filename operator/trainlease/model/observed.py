@@ -1,0 +1,258 @@
+"""Facts as they were seen: frozen, without opinion."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from trainlease.model.reasons import Cause
+
+
+class Power(StrEnum):
+    OFF = "Off"
+    ON = "On"
+    UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How what was started ended, told by an object that still stands there terminated.
+
+    Such an object keeps its name taken, so a late create of the same claim cannot land.
+    """
+
+    generation: int
+    cause: Cause
+    message: str
+    at: datetime
+    code: int | None = None
+    log_tail: str = ""
+
+
+@dataclass(frozen=True)
+class MachineView:
+    """What a provider says of one machine.
+
+    `generation` is the claim that turned it on, where that is known; `exits` has the terminated
+    objects that still stand there, by generation; `detail` is for people (booting, pulling, ...).
+    """
+
+    power: Power
+    generation: int | None = None
+    exits: Mapping[int, Exit] = field(default_factory=dict)
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What to start on a machine for one attempt. Nothing here is a secret but `secret_env`."""
+
+    machine: str
+    machine_uid: str
+    generation: int
+    job_namespace: str
+    job_name: str
+    job_uid: str
+    attempt: int
+    image: str
+    command: tuple[str, ...] | None
+    env: Mapping[str, str]
+    params: Mapping[str, bool | int | float | str]
+    deadline: datetime
+    secret_env: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class RowState(StrEnum):
+    """The two words of a platform's machine row."""
+
+    FREE = "Free"
+    OCCUPIED = "Occupied"
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """What a platform's database is to say of one machine: one row of `trainlease_ledger`.
+
+    fence = fenceBase + 2 x generation + (1 if free). `own_name` is the machine's name as the
+    platform writes it; `who` fills the owner column and the start log.
+    """
+
+    cluster: str
+    machine: str
+    own_name: str
+    machine_uid: str
+    fence: int
+    generation: int
+    state: RowState
+    holder: str
+    lease_uid: str
+    who: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class SideRow:
+    """A row of the side table `trainlease_ledger` as it was read."""
+
+    cluster: str
+    machine: str
+    machine_uid: str
+    fence: int
+    generation: int
+    state: RowState
+    holder: str
+    lease_uid: str
+    start_log_id: int | None
+
+
+@dataclass(frozen=True)
+class MachineRows:
+    """All that one platform's database says of one machine. `own` is None: no such row.
+
+    `raw` is the status value as the platform wrote it (for messages); a value that is neither
+    of the mapping's two words counts as occupied by somebody else.
+    """
+
+    own: RowState | None
+    raw: str
+    owner: str | None
+    side: SideRow | None
+    other_clusters: tuple[str, ...] = ()
+
+
+class Write(StrEnum):
+    """What is to be written for one entry: the closed answer of plan.platform_rows.judge."""
+
+    BOTH = "both"
+    """The platform's own row, the side row and the start log."""
+    SIDE_ONLY = "side only"
+    """A newer free, but the occupied in the own row is not ours: only our own table changes."""
+    OWN_ONLY = "own only"
+    """Our occupied row was freed by somebody: put it right."""
+    NOTHING = "nothing"
+
+
+class Told(StrEnum):
+    """How it stands with one entry in one database after it was told."""
+
+    IN_STEP = "in step"
+    """Both rows say what the entry says (or the newer free is noted beside a foreign row)."""
+    FOREIGN = "foreign"
+    """The row says occupied and is not ours: occupied elsewhere."""
+    FENCED = "fenced"
+    """A larger fence of our own cluster stands there."""
+    OTHER_CLUSTER = "other cluster"
+    NO_ROW = "no row"
+    """The platform has no row for this machine."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What judge() decides for one entry, inside the transaction that read the rows."""
+
+    write: Write
+    told: Told
+    stored_fence: int | None = None
+    owner: str | None = None
+
+
+class TrainingWord(StrEnum):
+    """The platform's four words for a training."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (TrainingWord.SUCCEEDED, TrainingWord.FAILED)
+
+
+@dataclass(frozen=True)
+class TrainingEntry:
+    """What a platform's database is to say of one training.
+
+    A row changes only if (attempt, rank) is larger than what `trainlease_trainings` holds.
+    """
+
+    cluster: str
+    job_uid: str
+    namespace: str
+    name: str
+    training_id: str
+    attempt: int
+    rank: int
+    word: TrainingWord
+    message: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class OpenTraining:
+    """A row of `trainlease_trainings` whose state is not final."""
+
+    job_uid: str
+    namespace: str
+    name: str
+    training_id: str
+    attempt: int
+    rank: int
+
+
+@dataclass(frozen=True)
+class SchemaReport:
+    """What a database lacks: each problem with what to do, statements for a DBA included."""
+
+    problems: tuple[str, ...] = ()
+
+    @property
+    def is_valid(self) -> bool:
+        return not self.problems
+
+
+class RunStatus(StrEnum):
+    """MLflow's words for how a run ended."""
+
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What MLflow holds of a run; `metrics` are the values of the last step."""
+
+    run_id: str
+    experiment: str
+    job_uid: str
+    attempt: int
+    status: RunStatus
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    namespace: str = ""
+    job_name: str = ""
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One version of a registered model, with what promotion needs of its run."""
+
+    model: str
+    version: int
+    run_id: str
+    ready: bool
+    metrics: Mapping[str, float]
+    eval_data: str | None
+    held: bool = False
+    rolled_back: bool = False
+    job_uid: str = ""
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """A registered model: who is Production, what was before, whether a person holds it."""
+
+    production: ModelVersion | None
+    previous: int | None
+    held: bool = False

@@ -1,0 +1,1 @@
+"""Decide: pure functions from facts to actions. `now` is an argument; no network, no random."""
