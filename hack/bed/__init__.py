@@ -8,6 +8,7 @@ Not in here: anything that knows what trainlease is.
 from bed.audit import AuditEvent, AuditLog, Write
 from bed.control_plane import ControlPlane, KubectlFailed
 from bed.errors import BedError, Missing, PartFailed, TimedOut
+from bed.mariadb import MariaDB
 from bed.processes import Part, Processes, keep, sweep, sweep_abandoned
 from bed.waiting import wait_until
 
@@ -17,6 +18,7 @@ __all__ = [
     "BedError",
     "ControlPlane",
     "KubectlFailed",
+    "MariaDB",
     "Missing",
     "Part",
     "PartFailed",

@@ -1,0 +1,278 @@
+"""Real MariaDB servers on this machine, each with a private data folder on a loopback port.
+
+A server can be ended, crashed, frozen and made read-only, and comes back on its port with its
+data. The administrator is root without a password, reachable from this machine only.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+import pymysql
+from pymysql.cursors import DictCursor
+
+from bed.cache import content_key, kept, locked, progress
+from bed.errors import Missing, PartFailed
+from bed.ports import start_on_free_port
+from bed.processes import Part, Processes
+
+_PACKAGES = ("mariadb-server-core", "mariadb-client-core")  # no service comes with these
+_PROGRAMS = ("mariadbd", "mariadb-install-db", "my_print_defaults")
+_READY_SECONDS = 60.0
+_ANSWER_SECONDS = 5
+_SMALL = (
+    "--innodb-log-file-size=16M",
+    "--innodb-buffer-pool-size=64M",
+    "--performance-schema=OFF",
+)
+_SERVER = (
+    *_SMALL,
+    "--bind-address=127.0.0.1",
+    "--skip-name-resolve",
+    "--character-set-server=utf8mb4",
+    "--innodb-flush-log-at-trx-commit=2",  # outlives the process, if not the machine
+    "--max-connect-errors=1000000",  # a test that breaks connections is no attacker
+)
+
+
+class MariaDB:
+    """One server; made by `start`, ended by `stop` or by the end of a `with` block."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.name = name
+        self.folder = folder.resolve() / name
+        self.port = 0
+        self._programs = MariaDB.ensure_installed()
+        self._processes = Processes(self.folder)
+        self._part: Part | None = None
+
+    @staticmethod
+    def ensure_installed(path: str | None = None) -> Path:
+        """The server program; installed if this is root on Debian, else `Missing` says what to do.
+
+        `path` is where to look (default: the PATH; beside each bin/ its sbin/ too).
+        """
+        search = _with_sbin(os.environ.get("PATH", "") if path is None else path)
+        if not _all_found(search):
+            _install(search)
+        if not _all_found(search):
+            raise _missing("they were installed, but their programs are not on the PATH")
+        return Path(shutil.which(_PROGRAMS[0], path=search) or _PROGRAMS[0])
+
+    @classmethod
+    def start(cls, folder: Path, name: str) -> MariaDB:
+        """A server that accepts connections; its data is in FOLDER/NAME."""
+        server = cls(folder, name)
+        template = _template(server._programs)
+        shutil.copytree(template, server._data)
+        _, server.port = start_on_free_port(server._start_on)
+        return server
+
+    def admin_dsn(self, database: str = "") -> str:
+        """For SQLAlchemy, as the administrator."""
+        return _dsn("root", "", self.port, database)
+
+    def create_database(
+        self,
+        database: str,
+        user: str,
+        password: str,
+        grants: str = "SELECT, INSERT, UPDATE, DELETE",
+    ) -> str:
+        """A database and a user who may do no more than `grants` in it; the user's DSN."""
+        self.execute(f"CREATE DATABASE `{database}`")
+        self.execute(f"CREATE USER IF NOT EXISTS `{user}`@`%%` IDENTIFIED BY %s", password)
+        self.execute(f"GRANT {grants} ON `{database}`.* TO `{user}`@`%`")
+        return _dsn(user, password, self.port, database)
+
+    def execute(self, sql: str, *values: object, database: str = "") -> list[dict[str, Any]]:
+        """One statement as the administrator, committed; its rows."""
+        with (
+            self._connect(database) as connection,
+            connection.cursor(DictCursor) as cursor,
+        ):
+            cursor.execute(sql, values or None)
+            return list(cursor.fetchall())
+
+    def script(self, statements: Sequence[str], database: str = "") -> None:
+        """Statements as the administrator, in order."""
+        for statement in statements:
+            self.execute(statement, database=database)
+
+    def set_read_only(self, read_only: bool) -> None:
+        """Ordinary users may not write (error 1290); the administrator may."""
+        self.execute(f"SET GLOBAL read_only = {'ON' if read_only else 'OFF'}")
+
+    @property
+    def is_running(self) -> bool:
+        return self._part is not None and self._part.is_running
+
+    def freeze(self) -> None:
+        """It accepts connections and answers nothing."""
+        self._running().freeze()
+
+    def thaw(self) -> None:
+        self._running().thaw()
+
+    def stop(self) -> None:
+        """An orderly end; the data stays."""
+        if self._part is not None:
+            self._part.stop(timeout=20.0)
+
+    def kill(self) -> None:
+        """As a crash; the data stays."""
+        self._running().kill()
+
+    def restart(self) -> None:
+        """Up again, on the same port, with the same data, however it ended."""
+        self.stop()
+        self._start_on(self.port)
+
+    def __enter__(self) -> MariaDB:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    def _running(self) -> Part:
+        if self._part is None:
+            raise PartFailed(self.name, "was never started")
+        return self._part
+
+    def _start_on(self, port: int) -> Part:
+        options = [
+            "--no-defaults",
+            *_as_this_user(),
+            *_SERVER,
+            f"--datadir={self._data}",
+            f"--port={port}",
+            f"--pid-file={self._data / 'pid'}",
+            # A socket's path may have 107 characters, which a test's folder may exceed.
+            "--socket=socket",
+        ]
+        self.port = port
+        part = self._processes.start(self.name, [self._programs, *options], cwd=self._data)
+        self._part = part
+        try:
+            part.until(self._accepts, _READY_SECONDS)
+        except BaseException:
+            part.kill()
+            raise
+        return part
+
+    def _accepts(self) -> bool:
+        try:
+            return bool(self.execute("SELECT 1"))
+        except pymysql.Error:
+            return False
+
+    def _connect(self, database: str) -> pymysql.Connection[Any]:
+        return pymysql.connect(
+            host="127.0.0.1",
+            port=self.port,
+            user="root",
+            database=database or None,
+            autocommit=True,
+            charset="utf8mb4",
+            connect_timeout=_ANSWER_SECONDS,
+            read_timeout=_ANSWER_SECONDS,
+            write_timeout=_ANSWER_SECONDS,
+        )
+
+
+def _dsn(user: str, password: str, port: int, database: str) -> str:
+    secret = f":{quote(password, safe='')}" if password else ""
+    return f"mysql+pymysql://{quote(user, safe='')}{secret}@127.0.0.1:{port}/{database}"
+
+
+def _template(server: Path) -> Path:
+    """An installed, empty data folder of this version, to copy: installing one takes seconds."""
+    version = subprocess.run([server, "--version"], capture_output=True, text=True, check=True)
+    key = content_key(version.stdout, *_as_this_user(), *_SMALL)
+    return kept("mariadb", key, lambda folder: _install_data(folder / "data")) / "data"
+
+
+def _install_data(data: Path) -> None:
+    command = [
+        _find("mariadb-install-db"),
+        "--no-defaults",
+        *_as_this_user(),
+        *_SMALL,
+        f"--datadir={data}",
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        said = done.stdout + done.stderr
+        raise PartFailed("mariadb-install-db", f"ended with {done.returncode}", said)
+
+
+def _as_this_user() -> list[str]:
+    """mariadbd refuses to run as root unless told to, and cannot become another user without."""
+    return ["--user=root"] if os.geteuid() == 0 else [f"--user={getpass.getuser()}"]
+
+
+def _install(search: str) -> None:
+    apt = shutil.which("apt-get", path=search)
+    if apt is None:
+        raise _missing("there is no apt-get to install them")
+    if os.geteuid() != 0:
+        raise _missing("only root may install them")
+    with locked("apt"):
+        if not _all_found(search):
+            _apt_install(apt)
+
+
+def _apt_install(apt: str) -> None:
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    patient = [apt, "--quiet", "-o", "DPkg::Lock::Timeout=300"]
+    install = [*patient, "install", "--yes", "--no-install-recommends", *_PACKAGES]
+    with progress("installing MariaDB (once)"):
+        for command in ([*patient, "update"], install):
+            done = subprocess.run(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+            )
+            if done.returncode != 0:
+                raise _missing(f"{' '.join(command)} failed: {done.stderr.strip()}")
+
+
+def _missing(why: str) -> Missing:
+    wanted = " and ".join(_PACKAGES)
+    return Missing("MariaDB", f"install the Debian packages {wanted} ({why})")
+
+
+def _all_found(search: str) -> bool:
+    return all(shutil.which(program, path=search) for program in _PROGRAMS)
+
+
+def _find(program: str) -> str:
+    return shutil.which(program, path=_with_sbin(os.environ.get("PATH", ""))) or program
+
+
+def _with_sbin(path: str) -> str:
+    """Servers are in sbin/, which an ordinary user's PATH leaves out."""
+    folders = [Path(entry) for entry in path.split(os.pathsep) if entry]
+    beside = [folder.parent / "sbin" for folder in folders if folder.name == "bin"]
+    return os.pathsep.join(map(str, [*folders, *beside]))
