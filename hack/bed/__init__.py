@@ -2,14 +2,15 @@
 
 Everything is started from what package registries hold, listens on the loopback, keeps what it
 keeps in the folder it was given, and can be ended by `sweep` even after its starter crashed.
-Not in here: anything that knows what trainlease is.
+Not in here: anything of the operator.
 """
 
 from bed.audit import AuditEvent, AuditLog, Write
 from bed.control_plane import ControlPlane, KubectlFailed
 from bed.errors import BedError, Missing, PartFailed, TimedOut
 from bed.mariadb import MariaDB
-from bed.processes import Part, Processes, keep, sweep, sweep_abandoned
+from bed.mlflow_server import MLflow
+from bed.processes import Part, Processes, keep, running, sweep, sweep_abandoned
 from bed.waiting import wait_until
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "BedError",
     "ControlPlane",
     "KubectlFailed",
+    "MLflow",
     "MariaDB",
     "Missing",
     "Part",
@@ -26,6 +28,7 @@ __all__ = [
     "TimedOut",
     "Write",
     "keep",
+    "running",
     "sweep",
     "sweep_abandoned",
     "wait_until",

@@ -10,6 +10,7 @@ import hashlib
 import http.client
 import json
 import re
+import shlex
 import ssl
 import subprocess
 import urllib.parse
@@ -58,6 +59,7 @@ class ControlPlane:
         self.binary = cluster_binary()
         self.audit_log = self.folder / "audit.log"
         self.kubeconfig = self.folder / "kubeconfig"
+        self.bin = self.folder / "bin"  # holds kubectl, for people's PATH
         self._audited = audit
         self._processes = Processes(self.folder)
         self._secrets = _make_secrets(self.folder / "pki", address)
@@ -84,6 +86,7 @@ class ControlPlane:
             _, plane._etcd_port = start_on_free_port(plane._start_etcd)
             start_on_free_port(plane._start_apiserver, address)
             write_kubeconfig(plane.kubeconfig, plane.server, plane._ca, plane._secrets.admin)
+            plane._write_kubectl()
             if controller_manager:
                 plane._start_controllers()
             if scheduler:
@@ -198,6 +201,12 @@ class ControlPlane:
     @property
     def _ca(self) -> Path:
         return self._secrets.authority.certificate
+
+    def _write_kubectl(self) -> None:
+        self.bin.mkdir(exist_ok=True)
+        script = self.bin / "kubectl"
+        script.write_text(f'#!/bin/sh\nexec {shlex.quote(str(self.binary))} kubectl "$@"\n')
+        script.chmod(0o755)
 
     def _part(self, name: str, options: Mapping[str, object]) -> Part:
         flags = [f"--{option}={value}" for option, value in options.items()]

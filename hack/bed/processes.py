@@ -143,16 +143,20 @@ def keep(folder: Path) -> None:
     (folder / KEPT).touch()
 
 
+def running(folder: Path) -> list[str]:
+    """The names of the parts that run in or under `folder`, or that left children behind."""
+    folder = folder.resolve()
+    alive = {part.name for part in _alive(folder)}
+    return sorted(alive | {_name_of(process) for process in _marked([f"{folder}/"], [])})
+
+
 def sweep(folder: Path, timeout: float = 5.0) -> list[str]:
     """End all that was ever started in or under `folder`; the names of the parts that ran."""
     folder = folder.resolve()
-    records = [part for file in sorted(folder.rglob(RECORD)) for part in recorded(file)]
-    running = {part.name for part in records if _is_the_same(part.process)}
-    leaders = [part.process.pid for part in records if _is_the_same(part.process)]
-    marks = [f"{folder}/"]
-    running |= {_name_of(process) for process in _marked(marks, [])}
-    _end(lambda: _marked(marks, leaders), timeout)
-    return sorted(running)
+    names = running(folder)
+    leaders = [part.process.pid for part in _alive(folder)]
+    _end(lambda: _marked([f"{folder}/"], leaders), timeout)
+    return names
 
 
 def sweep_abandoned(timeout: float = 5.0) -> list[Path]:
@@ -178,6 +182,11 @@ def recorded(file: Path) -> list[Recorded]:
             if process := _parse(stat):
                 found.append(Recorded(name, process))
     return found
+
+
+def _alive(folder: Path) -> list[Recorded]:
+    records = (part for file in sorted(folder.rglob(RECORD)) for part in recorded(file))
+    return [part for part in records if _is_the_same(part.process)]
 
 
 def _end(members: Callable[[], list[Seen]], timeout: float) -> None:

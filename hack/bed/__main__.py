@@ -1,0 +1,7 @@
+"""`python -m bed`: see bed.cli."""
+
+import sys
+
+from bed.cli import main
+
+sys.exit(main())

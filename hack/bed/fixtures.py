@@ -1,0 +1,86 @@
+"""Real parts as pytest fixtures; nothing outlives the session, whatever a test does.
+
+Name it in the top conftest: `pytest_plugins = ["bed.fixtures"]`. Servers that a test stops or
+freezes are up again for the next test.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bed.control_plane import ControlPlane
+from bed.mariadb import MariaDB
+from bed.mlflow_server import MLflow
+from bed.processes import sweep, sweep_abandoned
+
+PLATFORMS = ("saturno", "nutresa", "latam")
+
+MakeControlPlane = Callable[..., ControlPlane]
+
+
+@pytest.fixture(scope="session")
+def bed_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where this session's parts live; what crashed sessions left running is ended first."""
+    sweep_abandoned()
+    folder = tmp_path_factory.mktemp("bed")
+    yield folder
+    _remove(folder)
+
+
+@pytest.fixture(scope="session")
+def control_plane(bed_folder: Path) -> ControlPlane:
+    """One control plane for the whole session: use namespaces of your own."""
+    return ControlPlane.start(bed_folder / "control-plane")
+
+
+@pytest.fixture
+def control_plane_factory(tmp_path: Path) -> Iterator[MakeControlPlane]:
+    """Starts control planes of a test's own; takes the keywords of `ControlPlane.start`."""
+    started: list[ControlPlane] = []
+
+    def make(**options: bool) -> ControlPlane:
+        started.append(ControlPlane.start(tmp_path / f"control-plane-{len(started)}", **options))
+        return started[-1]
+
+    yield make
+    _remove(*tmp_path.glob("control-plane-*"))
+
+
+@pytest.fixture(scope="session")
+def _mariadb_servers(bed_folder: Path) -> dict[str, MariaDB]:
+    return {name: MariaDB.start(bed_folder, name) for name in PLATFORMS}
+
+
+@pytest.fixture
+def mariadb_servers(_mariadb_servers: dict[str, MariaDB]) -> Iterator[dict[str, MariaDB]]:
+    """Three servers by platform name; databases that a test creates stay for the session."""
+    yield _mariadb_servers
+    for server in _mariadb_servers.values():
+        server.thaw()
+        if not server.is_running:
+            server.restart()
+        server.set_read_only(False)
+
+
+@pytest.fixture(scope="session")
+def _mlflow_server(bed_folder: Path) -> MLflow:
+    return MLflow.start(bed_folder / "mlflow")
+
+
+@pytest.fixture
+def mlflow_server(_mlflow_server: MLflow) -> Iterator[MLflow]:
+    """One server for the whole session: use experiments and models of your own."""
+    yield _mlflow_server
+    _mlflow_server.thaw()
+    if not _mlflow_server.is_running:
+        _mlflow_server.restart()
+
+
+def _remove(*folders: Path) -> None:
+    for folder in folders:
+        sweep(folder, timeout=2.0)
+        shutil.rmtree(folder)

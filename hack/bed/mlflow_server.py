@@ -1,0 +1,159 @@
+"""A real MLflow tracking server and registry, in an environment of its own, on a loopback port.
+
+Runs and models are in an SQLite file of the bed's folder unless another backend is named;
+artifacts go through the server. The same environment runs the example training: `python`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+
+from bed.cache import content_key, kept, progress
+from bed.errors import PartFailed
+from bed.ports import start_on_free_port
+from bed.processes import Part, Processes
+from bed.uv import make_environment
+
+LOCK = Path(__file__).resolve().parent / "requirements-mlflow.txt"
+_READY_SECONDS = 180.0
+_ARTIFACTS = "mlflow-artifacts:/"
+_MIGRATE = (
+    "import sys; from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore;"
+    f"SqlAlchemyStore(sys.argv[1], {_ARTIFACTS!r})"
+)
+_QUIET = {
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # it would start eight more processes
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+
+class MLflow:
+    """One server; made by `start`, ended by `stop` or by the end of a `with` block."""
+
+    def __init__(self, folder: Path, backend: str | None) -> None:
+        self.folder = folder.resolve()
+        self.python = MLflow.ensure_installed()
+        self.port = 0
+        self._backend = backend
+        self._processes = Processes(self.folder)
+        self._part: Part | None = None
+
+    @staticmethod
+    def ensure_installed() -> Path:
+        """The Python that has MLflow and scikit-learn; installed from the lock if need be."""
+        key = content_key(LOCK, sys.version)
+        return kept("mlflow", key, _install) / "bin" / "python"
+
+    @classmethod
+    def start(cls, folder: Path, *, backend: str | None = None) -> MLflow:
+        """A server that is healthy; `backend` is an SQLAlchemy URL."""
+        server = cls(folder, backend)
+        if backend is None:
+            shutil.copy(_template(server.python), server._database)
+        start_on_free_port(server._start_on)
+        return server
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def is_running(self) -> bool:
+        return self._part is not None and self._part.is_running
+
+    def freeze(self) -> None:
+        """It accepts connections and answers nothing."""
+        self._running().freeze()
+
+    def thaw(self) -> None:
+        self._running().thaw()
+
+    def stop(self) -> None:
+        """An orderly end; runs, models and artifacts stay."""
+        if self._part is not None:
+            self._part.stop()
+
+    def kill(self) -> None:
+        """As a crash."""
+        self._running().kill()
+
+    def restart(self) -> None:
+        """Up again, on the same port, with what it had, however it ended."""
+        self.stop()
+        self._start_on(self.port)
+
+    def __enter__(self) -> MLflow:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def _database(self) -> Path:
+        return self.folder / "mlflow.db"
+
+    def _running(self) -> Part:
+        if self._part is None:
+            raise PartFailed("mlflow", "was never started")
+        return self._part
+
+    def _start_on(self, port: int) -> Part:
+        options = {
+            "host": "127.0.0.1",
+            "port": port,
+            "workers": 1,
+            "backend-store-uri": self._backend or f"sqlite:///{self._database}",
+            "artifacts-destination": self.folder / "artifacts",
+        }
+        flags = [f"--{option}={value}" for option, value in options.items()]
+        serve = ["-m", "mlflow", "server", "--serve-artifacts"]
+        self.port = port
+        part = self._processes.start("mlflow", [self.python, *serve, *flags], env=_environment())
+        self._part = part
+        try:
+            part.until(self._is_healthy, _READY_SECONDS)
+        except BaseException:
+            part.kill()
+            raise
+        return part
+
+    def _is_healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/health", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without a person's own MLflow settings."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    return own | _QUIET
+
+
+def _install(folder: Path) -> None:
+    with progress("installing MLflow and scikit-learn (once)"):
+        make_environment(folder, ["--require-hashes", "-r", str(LOCK)])
+
+
+def _template(python: Path) -> Path:
+    """An empty database with MLflow's tables, to copy: making them takes seconds."""
+
+    def migrate(folder: Path) -> None:
+        command = [str(python), "-c", _MIGRATE, f"sqlite:///{folder / 'mlflow.db'}"]
+        done = subprocess.run(command, env=_environment(), capture_output=True, text=True)
+        if done.returncode != 0:
+            raise PartFailed("mlflow", f"made no database ({done.returncode})", done.stderr)
+
+    return kept("mlflow-db", content_key(LOCK, _MIGRATE), migrate) / "mlflow.db"
