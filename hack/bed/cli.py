@@ -13,10 +13,8 @@ import argparse
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from bed.cluster_binary import cluster_binary
 from bed.control_plane import ControlPlane
@@ -72,13 +70,10 @@ def sweep_command(chosen: argparse.Namespace) -> None:
 
 def _start_all(folder: Path) -> dict[str, str]:
     """All parts at once, for they mostly wait; the lines that a shell needs to use them."""
-    starts: dict[str, Callable[[], Any]] = {
-        name: lambda name=name: MariaDB.start(folder, name) for name in _DATABASES
-    }
     with ThreadPoolExecutor() as pool:
         plane = pool.submit(ControlPlane.start, folder / "control-plane", scheduler=True)
         mlflow = pool.submit(MLflow.start, folder / "mlflow")
-        servers = {name: pool.submit(start) for name, start in starts.items()}
+        servers = {name: pool.submit(MariaDB.start, folder, name) for name in _DATABASES}
     exports = {
         "KUBECONFIG": shlex.quote(str(plane.result().kubeconfig)),
         "PATH": f'{shlex.quote(str(plane.result().bin))}:"$PATH"',

@@ -42,9 +42,15 @@ def control_plane_factory(tmp_path: Path) -> Iterator[MakeControlPlane]:
     """Starts control planes of a test's own; takes the keywords of `ControlPlane.start`."""
     started: list[ControlPlane] = []
 
-    def make(**options: bool) -> ControlPlane:
-        started.append(ControlPlane.start(tmp_path / f"control-plane-{len(started)}", **options))
-        return started[-1]
+    def make(
+        *, controller_manager: bool = True, scheduler: bool = False, audit: bool = True
+    ) -> ControlPlane:
+        folder = tmp_path / f"control-plane-{len(started)}"
+        plane = ControlPlane.start(
+            folder, controller_manager=controller_manager, scheduler=scheduler, audit=audit
+        )
+        started.append(plane)
+        return plane
 
     yield make
     _remove(*tmp_path.glob("control-plane-*"))
