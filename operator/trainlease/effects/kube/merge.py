@@ -1,0 +1,17 @@
+"""JSON merge-patch (RFC 7386): a null removes, an object is merged, anything else replaces."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def merge(target: dict[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """`target` with the patch merged in; `target` itself is changed."""
+    for key, value in patch.items():
+        if value is None:
+            target.pop(key, None)
+        elif isinstance(value, Mapping):
+            old = target.get(key)
+            target[key] = merge(old if isinstance(old, dict) else {}, value)
+        else:
+            target[key] = value
+    return target
