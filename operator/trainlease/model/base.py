@@ -1,7 +1,8 @@
 """What all API shapes share: camelCase names, strict fields, bounded strings, durations, times.
 
 Every string, list and map has a maximum, since the API server refuses CEL rules over unbounded
-values; the CRD generator reads the same annotations.
+values; the CRD generator reads the same annotations, and what stands below a field as its
+docstring is what `kubectl explain` says.
 """
 
 import re
@@ -10,8 +11,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+)
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 GROUP = "trainlease.dev"
 VERSION = "v1alpha1"
@@ -22,11 +32,27 @@ API_VERSION = f"{GROUP}/{VERSION}"
 class Rule:
     """A CEL rule of the CRD; pydantic validators say the same, and a property test compares them.
 
-    `rule` is CEL, `message` tells the person what to do, `reason` is a Kubernetes field reason.
+    `rule` is CEL, `message` tells the person what to do.
     """
 
     rule: str
     message: str
+
+
+SAYS = "x-says"
+"""The JSON Schema keyword that carries the message of `Says` to the CRD generator."""
+
+
+@dataclass(frozen=True)
+class Says:
+    """What a person is told whose string does not fit its pattern, instead of the pattern."""
+
+    message: str
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return handler(schema) | {SAYS: self.message}
 
 
 class Shape(BaseModel):
@@ -43,6 +69,7 @@ class Shape(BaseModel):
         extra="forbid",
         frozen=True,
         allow_inf_nan=False,
+        use_attribute_docstrings=True,
     )
     rules: ClassVar[tuple[Rule, ...]] = ()
     mutable: ClassVar[frozenset[str] | None] = None
@@ -64,9 +91,14 @@ class StatusShape(Shape):
 
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _PART = re.compile(r"([0-9]+)([dhms])")
-DURATION_PATTERN = r"^([0-9]{1,6}[dhms])+$"
+# Five digits: the longest duration, added to today, is still a year that Python can write.
+DURATION_PATTERN = r"^([0-9]{1,5}[dhms])+$"
 
-Duration = Annotated[str, Field(pattern=DURATION_PATTERN, max_length=24, examples=["4h", "90m"])]
+Duration = Annotated[
+    str,
+    Field(pattern=DURATION_PATTERN, max_length=24),
+    Says("write a length of time in whole days, hours, minutes and seconds, such as 90m or 1d12h"),
+]
 """A length of time in whole days, hours, minutes and seconds, such as `1h30m`."""
 
 
@@ -98,15 +130,30 @@ Time = Annotated[datetime, BeforeValidator(_read_time), PlainSerializer(format_m
 """A point in time, in UTC, stored with microseconds."""
 
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-Name = Annotated[str, Field(pattern=NAME_PATTERN, min_length=1, max_length=63)]
+LONGEST_LABEL = 63
+Name = Annotated[
+    str,
+    Field(pattern=NAME_PATTERN, max_length=LONGEST_LABEL),
+    Says("write a name of small letters, digits and '-', with a letter or digit at both ends"),
+]
 """The name of one of our objects: a DNS label, so that it fits into labels and pod names."""
 
 Text = Annotated[str, Field(max_length=1024)]
 Uid = Annotated[str, Field(max_length=64)]
-Decimal = Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$", max_length=17)]
+AnyName = Annotated[str, Field(max_length=253)]
+"""A name that Kubernetes already checked: statuses refuse nothing that was once accepted."""
+Count = Annotated[int, Field(ge=0, le=2**62)]
+"""A counter in a status, which JSON and Go's int64 both carry exactly."""
+Decimal = Annotated[
+    str,
+    Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$", max_length=17),
+    Says('write an amount of money as a string of digits, such as "3.06"'),
+]
 """An amount of money as a decimal string: floats lose cents."""
 Quantity = Annotated[
-    str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$", max_length=20)
+    str,
+    Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$", max_length=20),
+    Says("write a quantity as Kubernetes does, such as 16Gi or 500m"),
 ]
 """A Kubernetes resource quantity, such as `16Gi` or `500m`."""
 
@@ -144,6 +191,8 @@ class KubeObject(StatusShape):
     kind_name: ClassVar[str]
     plural: ClassVar[str]
     namespaced: ClassVar[bool]
+    max_name: ClassVar[int] = LONGEST_LABEL
+    """Longest name that the CRD allows, so that what is named after the object fits too."""
 
     api_version: str = API_VERSION
     kind: str = ""

@@ -7,11 +7,14 @@ from typing import Annotated, ClassVar
 from pydantic import Field, model_validator
 
 from trainlease.model.base import (
+    AnyName,
+    Count,
     Decimal,
     Duration,
     KubeObject,
     Name,
     Rule,
+    Says,
     Shape,
     StatusShape,
     Text,
@@ -28,6 +31,10 @@ FORCE_RELEASE = "trainlease.dev/force-release"
 CLAIM = "trainlease.dev/claim"
 
 
+Title = Annotated[str, Field(max_length=512)]
+"""A holder as people read it: `namespace/name`."""
+
+
 class Mode(StrEnum):
     OBSERVE = "Observe"
     ENFORCE = "Enforce"
@@ -37,14 +44,26 @@ class NodeSlot(Shape):
     """A slot on a Kubernetes node."""
 
     name: Annotated[str, Field(min_length=1, max_length=253)]
+    """The node's name."""
     gpus: Annotated[int, Field(ge=0, le=64)] = 1
+    """GPUs of the node that a holder gets; 0 for a slot without one."""
 
 
 class AwsInstance(Shape):
     """An EC2 instance that is turned on and off."""
 
-    instance_id: Annotated[str, Field(pattern=r"^i-[0-9a-f]{8,17}$", max_length=19)]
-    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$", max_length=32)]
+    instance_id: Annotated[
+        str,
+        Field(pattern=r"^i-[0-9a-f]{8,17}$", max_length=19),
+        Says("write an EC2 instance id, such as i-0abc123def4567890"),
+    ]
+    """The instance; it is turned on and off, never made or terminated."""
+    region: Annotated[
+        str,
+        Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$", max_length=32),
+        Says("write an AWS region, such as us-east-1"),
+    ]
+    """The region that the instance is in."""
 
 
 class LocalProcess(Shape):
@@ -54,9 +73,18 @@ class LocalProcess(Shape):
         dict[Annotated[str, Field(max_length=512)], Annotated[str, Field(max_length=1024)]],
         Field(min_length=1, max_length=32),
     ]
+    """Folder of the operator's host by image: where the command of a job is run."""
 
 
 class MachineSpec(Shape):
+    """The machine and who may use it. `node` and `aws` are fixed: another machine is another one.
+
+    Were they changed in a claim, *off* would be confirmed of the wrong machine.
+    """
+
+    mutable: ClassVar[frozenset[str] | None] = frozenset(
+        {"mode", "pool", "platforms", "pricePerHour", "maxOn", "cordon", "process"}
+    )
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             "(has(self.node) ? 1 : 0) + (has(self.aws) ? 1 : 0) + (has(self.process) ? 1 : 0) == 1",
@@ -65,14 +93,23 @@ class MachineSpec(Shape):
     )
 
     mode: Mode = Mode.OBSERVE
+    """Observe reads and reports, and writes nothing; Enforce is a person's word to act."""
     pool: Name
+    """The pool that jobs name."""
     platforms: Annotated[tuple[Name, ...], Field(min_length=1, max_length=64)] | None = None
+    """The platforms that may use it; each may where it is left out."""
     price_per_hour: Decimal = "0"
+    """What an hour costs, as a string, such as "3.06"."""
     max_on: Duration | None = None
+    """The longest claim; 24h where it is left out."""
     cordon: bool = False
+    """True takes no new claim; what runs goes on."""
     node: NodeSlot | None = None
+    """A slot on a Kubernetes node. Exactly one of node, aws and process. Fixed at creation."""
     aws: AwsInstance | None = None
+    """An EC2 instance. Exactly one of node, aws and process. Fixed at creation."""
     process: LocalProcess | None = None
+    """Processes on the operator's host, where it was started with --allow-process-machines."""
 
     @model_validator(mode="after")
     def _one_provider(self) -> "MachineSpec":
@@ -93,13 +130,13 @@ class MachineSpec(Shape):
 class Holder(StatusShape):
     """The lease that holds the machine, and whose attempt it is (blank for a hold)."""
 
-    namespace: str
-    name: str
+    namespace: AnyName
+    name: AnyName
     uid: Uid
-    platform: str = ""
-    job: str | None = None
+    platform: AnyName = ""
+    job: AnyName | None = None
     job_uid: Uid | None = None
-    attempt: int | None = None
+    attempt: Count | None = None
 
     @property
     def title(self) -> str:
@@ -110,7 +147,7 @@ class Holder(StatusShape):
 class Usage(StatusShape):
     """What one platform used of this machine: decayed for the queue, whole for the bill."""
 
-    platform: str
+    platform: AnyName
     seconds: float = 0.0
     decayed: float = 0.0
     decayed_at: Time
@@ -122,8 +159,8 @@ class Transition(StatusShape):
 
     at: Time
     state: MachineState
-    generation: int
-    holder: Annotated[str, Field(max_length=160)] | None = None
+    generation: Count
+    holder: Title | None = None
     reason: Text
 
 
@@ -132,16 +169,16 @@ class MachineStatus(StatusShape):
 
     state: MachineState | None = None
     holder: Holder | None = None
-    generation: int = 0
-    fence_base: int = 0
+    generation: Count = 0
+    fence_base: Count = 0
     since: Time | None = None
     deadline: Time | None = None
-    debts: Annotated[tuple[str, ...], Field(max_length=64)] = ()
+    debts: Annotated[tuple[AnyName, ...], Field(max_length=64)] = ()
     usage: Annotated[tuple[Usage, ...], Field(max_length=64)] = ()
     history: Annotated[tuple[Transition, ...], Field(max_length=20)] = ()
-    blamed: int = 0
+    blamed: Count = 0
     quarantined_until: Time | None = None
-    holder_title: Annotated[str, Field(max_length=160)] | None = None
+    holder_title: Title | None = None
     until: Annotated[str, Field(max_length=32)] | None = None
     dbs: Annotated[str, Field(max_length=16)] | None = None
     why: Annotated[str, Field(max_length=1024)] | None = None

@@ -6,7 +6,18 @@ from typing import Annotated, ClassVar
 from pydantic import Field, model_validator
 
 from trainlease.model import conditions as cond
-from trainlease.model.base import Duration, KubeObject, Name, Rule, Shape, StatusShape, Time, Uid
+from trainlease.model.base import (
+    AnyName,
+    Count,
+    Duration,
+    KubeObject,
+    Name,
+    Rule,
+    Shape,
+    StatusShape,
+    Time,
+    Uid,
+)
 from trainlease.model.conditions import Conditions
 from trainlease.model.reasons import LeaseCondition
 
@@ -28,7 +39,9 @@ class JobRef(Shape):
     """The TrainingJob, in the lease's own namespace."""
 
     name: Name
+    """The job's name."""
     uid: Uid
+    """The job's uid: a later job of that name is another one."""
 
 
 class MachineLeaseSpec(Shape):
@@ -40,18 +53,25 @@ class MachineLeaseSpec(Shape):
         Rule("has(self.job) == has(self.attempt)", "job and attempt go together"),
         Rule("has(self.job) || has(self.machine)", "a hold names its machine"),
         Rule(
-            "!has(self.job) || (!has(self.for) && !has(self.power) && !has(self.note))",
+            "!has(self.job) || (!has(self.__for__) && !has(self.power) && !has(self.note))",
             "for, note and power belong to a hold, not to a job's lease",
         ),
     )
 
     job: JobRef | None = None
+    """The TrainingJob whose attempt this is; left out for a hold."""
     attempt: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """The number of the attempt; goes with `job`."""
     pool: Name | None = None
+    """The pool from which a machine is taken; either this or `machine`."""
     machine: Name | None = None
+    """The machine that is wanted; a hold always names one."""
     for_: Annotated[Duration | None, Field(alias="for")] = None
+    """How long a hold lasts from its grant; 8h where it is left out. Mutable."""
     note: Annotated[str, Field(max_length=256)] | None = None
+    """Who holds the machine and what for, for those who wait."""
     power: HoldPower | None = None
+    """Whether a hold turns the machine on; Off where it is left out."""
 
     @model_validator(mode="after")
     def _one_use(self) -> "MachineLeaseSpec":
@@ -61,15 +81,18 @@ class MachineLeaseSpec(Shape):
             raise ValueError("job and attempt go together")
         if self.job is None and self.machine is None:
             raise ValueError("a hold names its machine")
-        if self.job and (self.for_ or self.power or self.note):
+        held = (self.for_, self.power, self.note)
+        if self.job is not None and any(word is not None for word in held):
             raise ValueError("for, note and power belong to a hold, not to a job's lease")
         return self
 
 
 class MachineLeaseStatus(StatusShape):
-    machine: Annotated[str, Field(max_length=63)] | None = None
+    """The machine and generation that were granted, once and for good."""
+
+    machine: AnyName | None = None
     machine_uid: Uid | None = None
-    generation: int | None = None
+    generation: Count | None = None
     bound_at: Time | None = None
     ended: Ended | None = None
     conditions: Conditions = ()
