@@ -1,0 +1,412 @@
+"""What to do next for one machine: the steps bind, tell, start, run, outcome, stop, free.
+
+Pure. The ledger stores only Free, Claimed and Stopping; where a claim stands is derived here from
+the facts, each time anew, so every step may be repeated after a crash. Each guard is named in
+docs/protocol.md with what breaks without it. Not here: who gets which machine (plan.placement).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from trainlease.model.machine import Machine, MachineStatus
+from trainlease.model.machine_lease import MachineLease
+from trainlease.model.observed import Exit, MachineView, Power, RowState, Told
+from trainlease.model.reasons import Cause, MachineState, Outcome
+from trainlease.model.settings import Settings
+from trainlease.model.training_job import Attempt, TrainingJob
+from trainlease.plan import actions as act
+from trainlease.plan import leases, ledger, rows
+from trainlease.plan.rows import PlatformFact, Rows
+
+
+@dataclass(frozen=True)
+class MachineFacts:
+    """One machine and all that bears on it, read in this order: Machine, lease, job, provider.
+
+    `lease` and `job` are the holder's; None means gone by a live GET made after the Machine was
+    read, and a lease that is not bound to this claim was read live too. `view` None: the provider
+    could not say. `never_started`: this process made the claim and issued no start in it.
+    `telling`: the fence that is on its way to each platform now.
+    """
+
+    cluster: str
+    machine: Machine
+    platforms: tuple[PlatformFact, ...] = ()
+    rows: Rows = field(default_factory=dict)
+    telling: Mapping[str, int] = field(default_factory=dict)
+    view: MachineView | None = None
+    lease: MachineLease | None = None
+    job: TrainingJob | None = None
+    never_started: bool = False
+    start_issued: bool = False
+    seen_on: bool = False
+    off_since: datetime | None = None
+    adoptable: tuple[MachineLease, TrainingJob, str] | None = None
+
+    @property
+    def status(self) -> MachineStatus:
+        return self.machine.status
+
+    @property
+    def generation(self) -> int:
+        return self.status.generation
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The holder's attempt as the job has it stored, if it does already."""
+        holder = self.status.holder
+        if self.job is None or holder is None or holder.attempt is None:
+            return None
+        return self.job.status.attempt(holder.attempt)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        return self.attempt.outcome if self.attempt else None
+
+    @property
+    def exit(self) -> Exit | None:
+        return self.view.exits.get(self.generation) if self.view else None
+
+    @property
+    def is_on(self) -> bool:
+        return self.view is not None and self.view.power is Power.ON
+
+    @property
+    def is_off(self) -> bool:
+        return self.view is not None and self.view.power is Power.OFF
+
+    @property
+    def runs(self) -> bool:
+        """On, by this claim's own start."""
+        return self.is_on and self.view is not None and self.view.generation == self.generation
+
+    @property
+    def has_been_on(self) -> bool:
+        stored = self.attempt is not None and self.attempt.started is not None
+        return stored or self.seen_on
+
+    @property
+    def holder_platform(self) -> str:
+        return self.status.holder.platform if self.status.holder else ""
+
+
+Step = Callable[[MachineFacts, datetime, Settings], act.Action | None]
+
+
+def decide(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action:
+    """The one next action for this machine; Wait when it stands still."""
+    if not facts.machine.is_enforced or facts.machine.is_paused:
+        return act.Wait()
+    for step in _STEPS[facts.status.state]:
+        action = step(facts, now, settings)
+        if action is not None:
+            return action
+    return act.Wait()
+
+
+# --- no status: observed first -------------------------------------------------------------------
+
+
+def _first_seen(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
+    """A new or restored Machine is never Free: only a bound lease of a live job is adopted."""
+    if facts.view is None:
+        return act.Wait()
+    if facts.adoptable:
+        lease, job, platform = facts.adoptable
+        status = ledger.adopted(facts.machine, lease, job, platform, now, settings)
+    else:
+        status = ledger.first_seen(facts.machine, now)
+    return act.WriteMachine(facts.machine, status)
+
+
+# --- Claimed -------------------------------------------------------------------------------------
+
+
+def _bind(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
+    """A half bind is completed, not undone: undoing could free a machine that is about to be on."""
+    lease = facts.lease
+    if lease is None or lease.is_bound or lease.is_released or lease.status.ended:
+        return None
+    return act.Bind(lease, leases.bound(lease, facts.machine, now))
+
+
+def _undo(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
+    """Undone is only a claim whose lease is bound elsewhere, or ended without naming it."""
+    lease = facts.lease
+    if lease is None or lease.is_bound_to(facts.machine.uid, facts.generation):
+        return None
+    return _free(facts, now, settings, "undone: its lease is bound elsewhere or ended")
+
+
+def _gone(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
+    """A lease that is gone may have been bound: the outcome first, then the way of every end."""
+    if facts.lease is not None or facts.job is None or facts.outcome is not None:
+        return None
+    return _outcome(facts, Outcome.CANCELLED, Cause.CANCELLED, "its MachineLease was deleted")
+
+
+def _end(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
+    """Claimed is left only once the outcome is stored, or the job (or the hold) is gone."""
+    holder = facts.status.holder
+    lives = facts.job is not None if holder and holder.job else facts.lease is not None
+    ended = facts.lease is not None and facts.lease.status.ended is not None
+    if lives and facts.outcome is None and not ended:
+        return None
+    is_hold = holder is not None and holder.job is None
+    record = facts.exit if facts.is_off else None
+    if is_hold or facts.never_started or (record and record.cause is not Cause.MACHINE_LOST):
+        return _free(facts, now, settings, _why_ended(facts))
+    return act.WriteMachine(facts.machine, ledger.stopping(facts.machine, _why_ended(facts), now))
+
+
+def _hold(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
+    """A person's hold starts nothing: it keeps the rows occupied until its time is over."""
+    lease, deadline = facts.lease, facts.status.deadline
+    if lease is None or not lease.is_hold:
+        return None
+    due = leases.hold_deadline(lease, settings) or deadline
+    if due and now >= due:
+        return act.WriteLease(lease, leases.expired(lease, now))
+    return _tell(facts, now, RowState.OCCUPIED) or act.Wait(due - now if due else None)
+
+
+def _ended(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
+    """What was started stands there terminated: that is the outcome."""
+    record = facts.exit
+    if record is None:
+        return None
+    outcome = _OUTCOME_OF.get(record.cause, Outcome.FAILED)
+    return _outcome(facts, outcome, record.cause, record.message, record)
+
+
+def _limits(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
+    job, status = facts.job, facts.status
+    assert job is not None
+    if facts.machine.deleting:
+        return _outcome(facts, Outcome.LOST, Cause.MACHINE_LOST, "its Machine is being deleted")
+    if job.spec.suspend:
+        return _outcome(facts, Outcome.SUSPENDED, Cause.SUSPENDED, "suspended")
+    for due, cause, what in leases.limits(job, facts.attempt, status.deadline, settings):
+        if now >= due:
+            return _outcome(facts, Outcome.LIMIT_EXCEEDED, cause, what)
+    return None
+
+
+def _tell_occupied(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
+    """Occupied goes to every platform at once, and in needed ones it stands before the start."""
+    return _tell(facts, now, RowState.OCCUPIED)
+
+
+def _fence(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
+    """A larger fence of our own stands there (a restored etcd): ours is raised above it."""
+    free = facts.status.occupied_fence + 1
+    stored = [r.stored_fence for r in facts.rows.values() if r.told is Told.FENCED]
+    highest = max((f for f in stored if f is not None), default=0)
+    if highest <= free:
+        return None
+    return act.WriteMachine(facts.machine, ledger.fence_raised(facts.machine, highest))
+
+
+def _give_back(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
+    """Occupied elsewhere in a needed database, before the start: the claim is given back."""
+    if facts.has_been_on or facts.start_issued or facts.is_on:
+        return None
+    fence = facts.status.occupied_fence
+    for fact in rows.needed(facts.platforms, facts.holder_platform):
+        known = facts.rows.get(fact.name)
+        if known and known.fence >= fence and known.told is Told.FOREIGN:
+            text = f"{fact.name}'s database says occupied by {known.owner or 'another program'}"
+            return _outcome(facts, Outcome.START_FAILED, Cause.OCCUPIED_ELSEWHERE, text)
+    return None
+
+
+def _lost(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
+    """Once it has been on: off is Lost; on, but not by this generation, is Lost too."""
+    if facts.view is None or facts.runs or facts.view.power is Power.UNKNOWN:
+        return None
+    if facts.is_on:
+        text = f"{facts.machine.name} is on, but not by this attempt"
+        return _outcome(facts, Outcome.LOST, Cause.MACHINE_LOST, text)
+    if facts.has_been_on:
+        text = f"{facts.machine.name} went off in the middle"
+        return _outcome(facts, Outcome.LOST, Cause.MACHINE_LOST, text)
+    return None
+
+
+def _start(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
+    """Start at most once, if the provider says off and all needed databases say occupied."""
+    if facts.runs or facts.view is None:
+        return None
+    assert facts.job is not None
+    assert facts.lease is not None
+    limit = (facts.status.since or now) + ledger.claim_times(facts.job, settings).start
+    if now >= limit:
+        return _outcome(facts, *_late(facts, settings))
+    fence = facts.status.occupied_fence
+    must = rows.needed(facts.platforms, facts.holder_platform)
+    confirmed = all(rows.is_confirmed(p, facts.rows, fence) for p in must)
+    if facts.start_issued or not facts.is_off or not confirmed:
+        return act.Wait(limit - now)
+    return act.Start(facts.machine, facts.lease, facts.job)
+
+
+def _run(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
+    assert facts.job is not None
+    due = min(
+        leases.limits(facts.job, facts.attempt, facts.status.deadline, settings), default=None
+    )
+    return act.Wait(max(timedelta(0), due[0] - now) if due else None)
+
+
+# --- Stopping ------------------------------------------------------------------------------------
+
+
+def _turn_off(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
+    """There, and only there, we turn off: what our own start turned on, or what is nobody's."""
+    if facts.view is None or not facts.is_on:
+        return None
+    if facts.view.generation is not None or _is_nobodys(facts):
+        return act.TurnOff(facts.machine)
+    return None if rows.foreign_owner(facts.rows) else act.Wait()
+
+
+def _cool_down(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
+    """Off, and off for longer than any call in flight can last, before free is told."""
+    elsewhere = facts.is_on and rows.foreign_owner(facts.rows) is not None
+    if not facts.is_off and not elsewhere:
+        return act.Wait()
+    since = max(facts.off_since or now, facts.status.since or now)
+    if elsewhere:
+        since = facts.status.since or now
+    left = since + timedelta(seconds=settings.cooldown) - now
+    return act.Wait(left) if left > timedelta(0) else None
+
+
+def _free_at_last(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
+    return _free(facts, now, settings, "confirmed off")
+
+
+# --- Free ----------------------------------------------------------------------------------------
+
+
+def _reap(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
+    """Free but on: Stopping under a new generation, and never a call to the provider from here."""
+    if not facts.is_on or facts.view is None:
+        return None
+    if facts.view.generation is None and not _is_nobodys(facts):
+        return None
+    text = "it is on, and nobody holds it"
+    return act.WriteMachine(facts.machine, ledger.reaped(facts.machine, text, now))
+
+
+def _tell_free(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
+    return _tell(facts, now, RowState.FREE)
+
+
+# --- shared --------------------------------------------------------------------------------------
+
+
+def _tell(facts: MachineFacts, now: datetime, state: RowState) -> act.Action | None:
+    fence = rows.fence_of(facts.machine, state)
+    whom = rows.untold(facts.platforms, facts.rows, facts.telling, fence)
+    if not whom:
+        return None
+    return act.Tell(
+        facts.machine,
+        tuple(
+            (p.name, rows.entry(facts.cluster, facts.machine, p.platform, state, now)) for p in whom
+        ),
+    )
+
+
+def _free(facts: MachineFacts, now: datetime, settings: Settings, why: str) -> act.Action:
+    """Free goes to every database; a dead one is noted as a debt and holds nothing back."""
+    telling = _tell(facts, now, RowState.FREE)
+    if telling is not None:
+        return telling
+    fence = facts.status.occupied_fence + 1
+    told = rows.told_platforms(facts.platforms)
+    if not all(rows.is_settled(p, facts.rows, fence) for p in told):
+        return act.Wait()
+    status = ledger.freed(
+        facts.machine,
+        rows.owing(facts.platforms, facts.rows, fence),
+        why,
+        now,
+        settings,
+        blames_machine=_blames_machine(facts),
+    )
+    return act.WriteMachine(facts.machine, status)
+
+
+def _blames_machine(facts: MachineFacts) -> bool | None:
+    cause = facts.attempt.cause if facts.attempt else None
+    return None if cause is None else cause.blames_machine
+
+
+def _why_ended(facts: MachineFacts) -> str:
+    attempt = facts.attempt
+    if attempt and attempt.outcome:
+        return f"attempt {attempt.number} ended: {attempt.outcome}"
+    if facts.lease is not None and facts.lease.status.ended:
+        return f"hold ended: {facts.lease.status.ended}"
+    return "its holder was deleted"
+
+
+def _is_nobodys(facts: MachineFacts) -> bool:
+    """Every database was read, and none says that another program has it."""
+    known = all(p.compared and not p.is_down for p in rows.told_platforms(facts.platforms))
+    return known and rows.foreign_owner(facts.rows) is None
+
+
+def _late(facts: MachineFacts, settings: Settings) -> tuple[Outcome, Cause, str]:
+    if facts.start_issued:
+        detail = facts.view.detail if facts.view else ""
+        text = f"{facts.machine.name} did not come up in time{': ' if detail else ''}{detail}"
+        return Outcome.START_FAILED, Cause.START_TIMEOUT, text
+    must = rows.needed(facts.platforms, facts.holder_platform)
+    fence = facts.status.occupied_fence
+    open_ = [p.name for p in must if not rows.is_confirmed(p, facts.rows, fence)]
+    text = f"not started in time: {', '.join(open_) or 'the machine'} did not confirm"
+    return Outcome.START_FAILED, Cause.START_REFUSED, text
+
+
+def _outcome(
+    facts: MachineFacts, outcome: Outcome, cause: Cause, message: str, ended: Exit | None = None
+) -> act.Action:
+    holder = facts.status.holder
+    assert facts.job is not None
+    assert holder is not None
+    return act.SetOutcome(
+        facts.job, holder.attempt or 0, outcome, cause, message, facts.machine, ended
+    )
+
+
+_OUTCOME_OF = {
+    Cause.COMPLETED: Outcome.SUCCEEDED,
+    Cause.MACHINE_LOST: Outcome.LOST,
+    Cause.RUNNING_LIMIT: Outcome.LIMIT_EXCEEDED,
+    Cause.MACHINE_LIMIT: Outcome.LIMIT_EXCEEDED,
+}
+
+_STEPS: dict[MachineState | None, tuple[Step, ...]] = {
+    None: (_first_seen,),
+    MachineState.CLAIMED: (
+        _bind,
+        _undo,
+        _gone,
+        _end,
+        _hold,
+        _fence,
+        _ended,
+        _limits,
+        _tell_occupied,
+        _give_back,
+        _lost,
+        _start,
+        _run,
+    ),
+    MachineState.STOPPING: (_turn_off, _cool_down, _free_at_last),
+    MachineState.FREE: (_fence, _reap, _tell_free),
+}

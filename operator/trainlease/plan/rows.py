@@ -1,0 +1,142 @@
+"""Which databases must say what of a machine, and how it stands with each.
+
+The rule for one row is plan.platform_rows; this is the step above: whom to tell, whom to wait for,
+who is in debt.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from trainlease.model.machine import Machine
+from trainlease.model.observed import LedgerEntry, RowState, Told
+from trainlease.model.platform import Confirm, Platform
+from trainlease.model.reasons import MachineState
+from trainlease.plan.ledger import REAPER
+
+
+@dataclass(frozen=True)
+class RowKnowledge:
+    """What we last heard of one machine's rows in one database.
+
+    `fence` is that of the entry that was told (or compared); `told` None means that the telling
+    failed, with the reason in `trouble`. `is_foreign`: the own row says occupied and is not ours.
+    """
+
+    fence: int
+    told: Told | None
+    trouble: str = ""
+    stored_fence: int | None = None
+    is_foreign: bool = False
+    owner: str | None = None
+
+
+@dataclass(frozen=True)
+class PlatformFact:
+    """A platform as the claim steps see it: told at all, and whether its breaker is open."""
+
+    platform: Platform
+    is_down: bool
+    trouble: str = ""
+    compared: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.platform.name
+
+
+Rows = Mapping[str, RowKnowledge]
+
+
+def told_platforms(platforms: Iterable[PlatformFact]) -> tuple[PlatformFact, ...]:
+    """Those that are written to: Observe means read and report, paused means hands off."""
+    return tuple(p for p in platforms if p.platform.is_enforced and not p.platform.is_paused)
+
+
+def needed(platforms: Iterable[PlatformFact], holder: str) -> tuple[PlatformFact, ...]:
+    """Those whose database must say occupied before a machine is started for this platform."""
+
+    def must(fact: PlatformFact) -> bool:
+        confirm = fact.platform.spec.database.confirm
+        own = fact.name == holder and confirm is Confirm.OWN
+        return own or confirm is Confirm.ALL
+
+    return tuple(p for p in told_platforms(platforms) if must(p))
+
+
+def entry(
+    cluster: str, machine: Machine, platform: Platform, state: RowState, now: datetime
+) -> LedgerEntry:
+    """What this platform's database is to say of the machine as the ledger has it."""
+    status = machine.status
+    holder = status.holder
+    who = holder.title if holder else REAPER
+    fence = status.occupied_fence + (1 if state is RowState.FREE else 0)
+    return LedgerEntry(
+        cluster=cluster,
+        machine=machine.name,
+        own_name=platform.machine_name(machine.name),
+        machine_uid=machine.uid,
+        fence=fence,
+        generation=status.generation,
+        state=state,
+        holder=who if holder else "",
+        lease_uid=holder.uid if holder else "",
+        who=f"{REAPER}:{who}" if state is RowState.OCCUPIED else "",
+        at=now,
+    )
+
+
+def desired(machine: Machine, *, ending: bool) -> RowState:
+    """What the rows are to say: free once the claim is off and about to be written Free."""
+    free = machine.status.state is MachineState.FREE or ending
+    return RowState.FREE if free else RowState.OCCUPIED
+
+
+def fence_of(machine: Machine, state: RowState) -> int:
+    return machine.status.occupied_fence + (1 if state is RowState.FREE else 0)
+
+
+def untold(
+    platforms: Iterable[PlatformFact], rows: Rows, telling: Mapping[str, int], fence: int
+) -> tuple[PlatformFact, ...]:
+    """Those to be told now: up, not yet heard of this fence, and not being told it."""
+
+    def missing(fact: PlatformFact) -> bool:
+        known = rows.get(fact.name)
+        heard = known is not None and known.fence >= fence
+        return not heard and telling.get(fact.name, -1) < fence
+
+    return tuple(p for p in told_platforms(platforms) if not p.is_down and missing(p))
+
+
+def is_settled(fact: PlatformFact, rows: Rows, fence: int) -> bool:
+    """Whether this database was told this fence, or its failure to be told is known."""
+    known = rows.get(fact.name)
+    return fact.is_down or (known is not None and known.fence >= fence)
+
+
+def is_confirmed(fact: PlatformFact, rows: Rows, fence: int) -> bool:
+    """Whether this database says what the entry of this fence says."""
+    known = rows.get(fact.name)
+    return known is not None and known.fence >= fence and known.told is Told.IN_STEP
+
+
+def owing(platforms: Iterable[PlatformFact], rows: Rows, fence: int) -> tuple[str, ...]:
+    """The debts: databases that could not be told this fence (a foreign row is not a debt)."""
+
+    def owes(fact: PlatformFact) -> bool:
+        known = rows.get(fact.name)
+        if known is None or known.fence < fence:
+            return True
+        return known.told in (None, Told.FENCED)
+
+    return tuple(sorted(p.name for p in told_platforms(platforms) if owes(p)))
+
+
+def foreign_owner(rows: Rows) -> tuple[str, str] | None:
+    """The platform and the owner of a row that says occupied and is not ours, if there is one."""
+    for name in sorted(rows):
+        if rows[name].is_foreign:
+            return name, rows[name].owner or "another program"
+    return None
