@@ -62,6 +62,10 @@ class Workload:
     secret_env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
+OUR_MARK = "trainlease"
+"""How every text that we write into a platform's owner column begins."""
+
+
 class RowState(StrEnum):
     """The two words of a platform's machine row."""
 
@@ -74,7 +78,7 @@ class LedgerEntry:
     """What a platform's database is to say of one machine: one row of `trainlease_ledger`.
 
     fence = fenceBase + 2 x generation + (1 if free). `own_name` is the machine's name as the
-    platform writes it; `who` fills the owner column and the start log.
+    platform writes it; `who` fills the owner column and the start log, and begins with OUR_MARK.
     """
 
     cluster: str
@@ -110,7 +114,8 @@ class MachineRows:
     """All that one platform's database says of one machine. `own` is None: no such row.
 
     `raw` is the status value as the platform wrote it (for messages); a value that is neither
-    of the mapping's two words counts as occupied by somebody else.
+    of the mapping's two words counts as occupied by somebody else: `own` is OCCUPIED, `known` is
+    False. `owner` is None where no owner column is mapped, and empty where it holds nothing.
     """
 
     own: RowState | None
@@ -118,6 +123,7 @@ class MachineRows:
     owner: str | None
     side: SideRow | None
     other_clusters: tuple[str, ...] = ()
+    known: bool = True
 
 
 class Write(StrEnum):
@@ -126,9 +132,12 @@ class Write(StrEnum):
     BOTH = "both"
     """The platform's own row, the side row and the start log."""
     SIDE_ONLY = "side only"
-    """A newer free, but the occupied in the own row is not ours: only our own table changes."""
+    """A newer free, but the occupied in the own row is not ours: only what is ours changes (the
+    side row, and the end of our line in the start log)."""
     OWN_ONLY = "own only"
     """Our occupied row was freed by somebody: put it right."""
+    TAKE_OVER = "take over"
+    """A person's word: like BOTH, and the rows of other clusters go."""
     NOTHING = "nothing"
 
 
@@ -148,7 +157,10 @@ class Told(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What judge() decides for one entry, inside the transaction that read the rows."""
+    """What judge() decides for one entry, inside the transaction that read the rows.
+
+    `owner` is what a foreign row's owner column says, if the platform has one.
+    """
 
     write: Write
     told: Told
@@ -173,7 +185,8 @@ class TrainingWord(StrEnum):
 class TrainingEntry:
     """What a platform's database is to say of one training.
 
-    A row changes only if (attempt, rank) is larger than what `trainlease_trainings` holds.
+    A row changes only if (attempt, rank) is larger than what `trainlease_trainings` holds, and
+    nothing ever follows a final word, whatever its attempt.
     """
 
     cluster: str
@@ -186,6 +199,12 @@ class TrainingEntry:
     word: TrainingWord
     message: str
     at: datetime
+
+    def may_follow(self, attempt: int, rank: int, word: TrainingWord) -> bool:
+        """Whether this entry may replace what was stored with these three."""
+        if word.is_final:
+            return False
+        return self.word.is_final or (self.attempt, self.rank) > (attempt, rank)
 
 
 @dataclass(frozen=True)

@@ -36,14 +36,16 @@ class Database(Protocol):
     async def tell(self, entry: LedgerEntry, judge: Judge) -> Verdict:
         """Read this machine's rows for update, judge, write what the verdict says, commit.
 
-        With BOTH, an occupied entry also opens a line of the start log and a free one closes it.
+        A newer occupied entry also opens a line of the start log; whatever replaces a side row
+        that says occupied closes the line which that one had opened.
         """
         ...
 
     async def tell_training(self, entry: TrainingEntry) -> bool:
         """Write the training's row unless a newer (attempt, rank) stands; False if it does.
 
-        Raises SchemaInvalid if the platform has no row with this id.
+        "Already so" is True, and so is a platform whose trainings are not mapped. Raises
+        SchemaInvalid if the platform has no row with this id.
         """
         ...
 
