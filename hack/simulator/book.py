@@ -1,0 +1,197 @@
+"""The observer's own picture of the outside, kept from the facts alone.
+
+A promise reads the picture as it was before a fact and the fact itself. What an operator believes
+is not in here, and nothing in here decides whether a fact was allowed.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulator.facts import Body, By, Fact, Powered, Restored, RowChanged, TrainingChanged, Wrote
+from trainlease.model.observed import MachineRows, RowState, SideRow, TrainingWord
+
+Key = tuple[str, str]
+
+
+@dataclass
+class Ran:
+    """What runs on a machine now: one of our claims by generation, or the legacy program's."""
+
+    ours: dict[int, str] = field(default_factory=dict)
+    """Generation -> job uid."""
+    legacy: bool = False
+
+
+@dataclass
+class Limits:
+    """What the world guarantees, so that a promise knows what it may ask for."""
+
+    cluster: str = "cluster"
+    call_lateness: float = 15.0
+    """The longest that a call in flight may take to land: the cool-down outlasts it."""
+
+
+class Book:
+    """Objects, rows, trainings and power, as they are now, and some of how they came about."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self.objects: dict[str, dict[Key, Body]] = defaultdict(dict)
+        self.rows: dict[Key, MachineRows] = {}
+        self.trainings: dict[Key, TrainingWord] = {}
+        self.running: dict[str, Ran] = defaultdict(Ran)
+        self.legacy_rows: set[Key] = set()
+        """(platform, machine) whose occupied the legacy program wrote, whatever stands beside."""
+        self.told: dict[tuple[str, str, str], set[int]] = defaultdict(set)
+        """(platform, machine, machine uid) -> generations whose occupied stood there once."""
+        self.starts: dict[tuple[str, int], int] = defaultdict(int)
+        self.started_on: dict[tuple[str, int], set[str]] = defaultdict(set)
+        """(job uid, attempt) -> machines on which it was started."""
+        self.highest: dict[str, int] = defaultdict(int)
+        """Machine uid -> the highest generation that its ledger ever had."""
+        self.runs: set[tuple[str, int]] = set()
+        """(job uid, attempt) that have an MLflow run."""
+        self.restored_at: float | None = None
+        self.secrets: tuple[str, ...] = ()
+
+    # -- questions -------------------------------------------------------------------------------
+
+    def machines(self) -> Iterator[tuple[str, Body]]:
+        return ((name, body) for (_, name), body in self.objects["machines"].items())
+
+    def platforms(self) -> Iterator[tuple[str, Body]]:
+        return ((name, body) for (_, name), body in self.objects["platforms"].items())
+
+    def told_platforms(self) -> Iterator[tuple[str, Body]]:
+        """Those that are to be written to."""
+        return (
+            (name, body)
+            for name, body in self.platforms()
+            if body["spec"].get("mode") == "Enforce"
+            and not body["metadata"].get("deletionTimestamp")
+        )
+
+    def machine(self, name: str) -> Body | None:
+        return self.objects["machines"].get(("", name))
+
+    def lease(self, namespace: str, name: str, uid: str) -> Body | None:
+        return _with_uid(self.objects["machineleases"].get((namespace, name)), uid)
+
+    def job(self, namespace: str, name: str, uid: str) -> Body | None:
+        return _with_uid(self.objects["trainingjobs"].get((namespace, name)), uid)
+
+    def is_foreign(self, platform: str, machine: str) -> bool:
+        """Whether the row says occupied and the side table does not say that it is by us."""
+        return is_foreign(self.rows.get((platform, machine)))
+
+    # -- keeping it ------------------------------------------------------------------------------
+
+    def take(self, fact: Fact) -> None:
+        """The fact has been judged: now it is part of the picture."""
+        if isinstance(fact, Wrote):
+            self._take_write(fact)
+        elif isinstance(fact, RowChanged):
+            self._take_row(fact)
+        elif isinstance(fact, TrainingChanged):
+            self.trainings[fact.platform, fact.training_id] = fact.after
+        elif isinstance(fact, Powered):
+            self._take_power(fact)
+        else:
+            self._take_backup(fact)
+
+    def _take_write(self, fact: Wrote) -> None:
+        kind = self.objects[fact.plural]
+        if fact.after is None:
+            kind.pop((fact.namespace, fact.name), None)
+            return
+        kind[fact.namespace, fact.name] = fact.after
+        if fact.plural == "machines":
+            uid = fact.after["metadata"]["uid"]
+            generation = status_of(fact.after).get("generation", 0)
+            self.highest[uid] = max(self.highest[uid], generation)
+
+    def _take_row(self, fact: RowChanged) -> None:
+        key = fact.platform, fact.machine
+        self.rows[key] = fact.after
+        if fact.after.own is not RowState.OCCUPIED or fact.by is By.US:
+            self.legacy_rows.discard(key)
+        elif fact.by is By.LEGACY:
+            self.legacy_rows.add(key)
+        side = fact.after.side
+        if fact.by is By.US and says_ours(fact.after, self.limits.cluster) and side:
+            self.told[fact.platform, fact.machine, side.machine_uid].add(side.generation)
+
+    def _take_power(self, fact: Powered) -> None:
+        ran = self.running[fact.machine]
+        if fact.generation is None:
+            ran.legacy = fact.on
+        elif fact.on:
+            ran.ours[fact.generation] = fact.job_uid
+            self.starts[fact.uid, fact.generation] += 1
+            self.started_on[fact.job_uid, fact.attempt].add(fact.machine)
+        else:
+            ran.ours.pop(fact.generation, None)
+
+    def _take_backup(self, fact: Restored) -> None:
+        self.restored_at = fact.at
+        self.objects.clear()
+        for plural, body in fact.objects:
+            meta = body["metadata"]
+            self.objects[plural][meta.get("namespace", ""), meta["name"]] = body
+
+
+def is_foreign(rows: MachineRows | None) -> bool:
+    """Occupied, and not by us: the side table does not say occupied."""
+    if rows is None or rows.own is not RowState.OCCUPIED:
+        return False
+    return rows.side is None or rows.side.state is not RowState.OCCUPIED
+
+
+def says_ours(rows: MachineRows, cluster: str) -> bool:
+    """Both rows say occupied, by us."""
+    side = rows.side
+    return (
+        rows.own is RowState.OCCUPIED
+        and side is not None
+        and side.cluster == cluster
+        and side.state is RowState.OCCUPIED
+    )
+
+
+def status_of(body: Body | None) -> dict[str, Any]:
+    """The status of an object; empty if there is none."""
+    return (body or {}).get("status") or {}
+
+
+def side_fence(side: SideRow | None) -> int:
+    """The fence that is stored; below any other if there is none."""
+    return side.fence if side else -1
+
+
+def fence(status: dict[str, Any], *, free: bool) -> int:
+    """fenceBase + 2 x generation + (1 if free), counted anew from the stored fields."""
+    base = int(status.get("fenceBase", 0)) + 2 * int(status.get("generation", 0))
+    return base + (1 if free else 0)
+
+
+def condition(body: Body | None, kind: str) -> dict[str, Any] | None:
+    """One condition of an object."""
+    found = (c for c in status_of(body).get("conditions", ()) if c["type"] == kind)
+    return next(found, None)
+
+
+def is_true(body: Body | None, kind: str) -> bool:
+    found = condition(body, kind)
+    return found is not None and found["status"] == "True"
+
+
+def attempt_of(job: Body | None, number: int | None) -> dict[str, Any] | None:
+    """The record of one attempt in the job's status."""
+    found = (a for a in status_of(job).get("attempts", ()) if a["number"] == number)
+    return next(found, None)
+
+
+def _with_uid(body: Body | None, uid: str) -> Body | None:
+    return body if body is not None and body["metadata"]["uid"] == uid else None

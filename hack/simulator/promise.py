@@ -1,0 +1,47 @@
+"""What a promise is: a name, the sentence of the design that it quotes, and the judge of a fact.
+
+The judges are in `promises_ledger`, `promises_rows`, `promises_jobs` and `promises_rest`; each
+yields one sentence for each way in which the fact breaks its promise.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulator.book import Book
+
+Judge = Callable[[Book, Any], Iterator[str]]
+_REGISTER: dict[type, list[tuple[str, str, Judge]]] = defaultdict(list)
+
+
+@dataclass
+class Promise:
+    """One promise; several judges may stand for it."""
+
+    name: str
+    says: str
+    judges: list[Judge] = field(default_factory=list)
+
+
+PROMISES: dict[str, Promise] = {}
+
+
+def promise(
+    name: str, on: type, says: str, *, plural: str = ""
+) -> Callable[[Judge], Judge]:
+    """Register a judge of facts of type `on` (of writes: of one plural)."""
+
+    def register(judge: Judge) -> Judge:
+        known = PROMISES.setdefault(name, Promise(name, says))
+        known.judges.append(judge)
+        _REGISTER[on].append((name, plural, judge))
+        return judge
+
+    return register
+
+
+def judges_of(fact: object) -> list[tuple[str, Judge]]:
+    """The judges of this fact, with the names of their promises."""
+    plural = getattr(fact, "plural", "")
+    return [(n, j) for n, p, j in _REGISTER[type(fact)] if not p or p == plural]

@@ -1,0 +1,112 @@
+"""The promises about the platforms' databases: fences, foreign rows, training rows."""
+
+from collections.abc import Iterator
+
+from simulator.book import Book, is_foreign, says_ours, side_fence, status_of
+from simulator.facts import By, RowChanged, TrainingChanged
+from simulator.promise import promise
+from trainlease.model.observed import RowState
+
+_RANK = {None: 0, "waiting": 1, "running": 2, "succeeded": 3, "failed": 3}
+
+
+def _at(fact: RowChanged) -> str:
+    return f"{fact.platform}'s row of {fact.machine}"
+
+
+@promise(
+    "fence-grows",
+    RowChanged,
+    "A row changes only if its stored fence is smaller (section 3, rule 2)",
+)
+def fence_grows(book: Book, fact: RowChanged) -> Iterator[str]:
+    if fact.by is not By.US:
+        return
+    before, after = fact.before.side, fact.after.side
+    if side_fence(after) < side_fence(before):
+        yield f"{_at(fact)}: the stored fence went from {side_fence(before)} to {side_fence(after)}"
+    if before and after and before.state is RowState.FREE and after.state is RowState.OCCUPIED:
+        if after.fence <= before.fence:
+            yield f"{_at(fact)}: a stored free of fence {before.fence} was turned back"
+
+
+@promise(
+    "free-stays",
+    RowChanged,
+    "A stored free is never turned back (section 6)",
+)
+def free_stays(book: Book, fact: RowChanged) -> Iterator[str]:
+    """The own row becomes occupied only together with a side row that says so, newer or equal."""
+    if fact.by is not By.US or fact.before.own is not RowState.FREE:
+        return
+    side = fact.after.side
+    if fact.after.own is RowState.OCCUPIED and (side is None or side.state is RowState.FREE):
+        yield f"{_at(fact)}: occupied again by us, while the side table says free"
+
+
+@promise(
+    "foreign-row-kept",
+    RowChanged,
+    "A row that says occupied and is not ours is never put right (section 3, rule 3)",
+)
+def foreign_row_kept(book: Book, fact: RowChanged) -> Iterator[str]:
+    if fact.by is not By.US:
+        return
+    theirs = (fact.platform, fact.machine) in book.legacy_rows
+    if not theirs and not is_foreign(fact.before):
+        return
+    before, after = fact.before, fact.after
+    if (before.own, before.raw, before.owner) != (after.own, after.raw, after.owner):
+        yield f"{_at(fact)}: said occupied by {before.owner or 'another'}, and we changed it"
+    if says_ours(after, book.limits.cluster):
+        yield f"{_at(fact)}: {before.owner or 'another'}'s claim was taken over"
+
+
+@promise(
+    "held-row-kept",
+    RowChanged,
+    "A held machine's row is never set free (section 3, rule 2)",
+)
+def held_row_kept(book: Book, fact: RowChanged) -> Iterator[str]:
+    if fact.by is not By.US or fact.after.own is not RowState.FREE:
+        return
+    if fact.before.own is not RowState.OCCUPIED:
+        return
+    side = fact.after.side
+    ran = book.running[fact.machine].ours
+    if side and any(generation <= side.generation for generation in ran):
+        yield f"{_at(fact)}: set free while generation {sorted(ran)} runs"
+    machine = book.machine(fact.machine)
+    status = status_of(machine)
+    if machine is None or side is None or side.machine_uid != machine["metadata"]["uid"]:
+        return
+    if status.get("state") == "Claimed" and side.generation < status["generation"]:
+        yield f"{_at(fact)}: set free by generation {side.generation}, a later one holds it"
+
+
+@promise(
+    "observe-writes-nothing",
+    RowChanged,
+    "Observe: read, compare, report; no SQL write, no power call (section 3, Modes)",
+)
+def observe_writes_nothing(book: Book, fact: RowChanged) -> Iterator[str]:
+    if fact.by is not By.US:
+        return
+    platform = book.objects["platforms"].get(("", fact.platform))
+    if platform is not None and platform["spec"].get("mode") != "Enforce":
+        yield f"{_at(fact)}: written while the Platform's mode is Observe"
+
+
+@promise(
+    "training-forward",
+    TrainingChanged,
+    "Running never follows succeeded in a training's row (section 3, Databases)",
+)
+def training_forward(book: Book, fact: TrainingChanged) -> Iterator[str]:
+    if fact.by is not By.US or fact.before is None or not fact.before.is_final:
+        return
+    if fact.after is not fact.before:
+        yield (
+            f"{fact.platform}'s training {fact.training_id}: {fact.after.value} after "
+            f"{fact.before.value}"
+        )
