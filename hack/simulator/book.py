@@ -9,7 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.facts import Body, By, Fact, Powered, Restored, RowChanged, TrainingChanged, Wrote
+from simulator.facts import (
+    Body,
+    By,
+    Fact,
+    Powered,
+    Restored,
+    RowChanged,
+    RunMade,
+    TrainingChanged,
+    Wrote,
+)
 from trainlease.model.observed import MachineRows, RowState, SideRow, TrainingWord
 
 Key = tuple[str, str]
@@ -98,6 +108,8 @@ class Book:
             self.trainings[fact.platform, fact.training_id] = fact.after
         elif isinstance(fact, Powered):
             self._take_power(fact)
+        elif isinstance(fact, RunMade):
+            self.runs.add((fact.job_uid, fact.attempt))
         else:
             self._take_backup(fact)
 

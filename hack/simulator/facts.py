@@ -88,15 +88,16 @@ class Restored:
     objects: Sequence[tuple[str, Body]]
 
 
-Fact = Wrote | Powered | RowChanged | TrainingChanged | Restored
-
-
 @dataclass(frozen=True, slots=True)
-class Version:
-    """A registered model version and whether its run's job asks for promotion."""
+class RunMade:
+    """An attempt's MLflow run has come into being."""
 
-    version: ModelVersion
-    state: ModelState
+    at: float
+    job_uid: str
+    attempt: int
+
+
+Fact = Wrote | Powered | RowChanged | TrainingChanged | RunMade | Restored
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,12 @@ class Rest:
     machine_on: Mapping[str, int | None] = field(default_factory=dict)
     """Machines that are on, with the generation that turned them on (None: not ours)."""
     claimed_by_legacy: frozenset[tuple[str, str]] = frozenset()
+    """(platform, machine) that the legacy program has taken and not given back."""
+    busy: frozenset[str] = frozenset()
+    """Uids of the jobs and holds that the world keeps going over this rest."""
+    down: frozenset[str] = frozenset()
+    """Platforms whose database is away over this rest."""
+    tracker_down: bool = False
 
 
 @dataclass(frozen=True, slots=True)

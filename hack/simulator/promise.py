@@ -27,9 +27,7 @@ class Promise:
 PROMISES: dict[str, Promise] = {}
 
 
-def promise(
-    name: str, on: type, says: str, *, plural: str = ""
-) -> Callable[[Judge], Judge]:
+def promise(name: str, on: type, says: str, *, plural: str = "") -> Callable[[Judge], Judge]:
     """Register a judge of facts of type `on` (of writes: of one plural)."""
 
     def register(judge: Judge) -> Judge:
@@ -39,6 +37,11 @@ def promise(
         return judge
 
     return register
+
+
+def announce(name: str, says: str) -> None:
+    """Register a promise that no single fact can break: the world itself complains of it."""
+    PROMISES[name] = Promise(name, says)
 
 
 def judges_of(fact: object) -> list[tuple[str, Judge]]:

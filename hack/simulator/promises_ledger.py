@@ -327,9 +327,10 @@ def free_row_at_start(book: Book, fact: Powered) -> Iterator[str]:
     for platform, _ in book.told_platforms():
         rows = book.rows.get((platform, fact.machine))
         side = rows.side if rows else None
-        if side and side.state is RowState.FREE and side.machine_uid == fact.uid:
-            if side.generation >= (fact.generation or 0):
-                yield f"{fact.machine}: turned on while {platform} was told that it is free"
+        if side is None or side.state is not RowState.FREE or side.machine_uid != fact.uid:
+            continue
+        if side.generation >= (fact.generation or 0):
+            yield f"{fact.machine}: turned on while {platform} was told that it is free"
 
 
 def _is_our_start(fact: Powered) -> bool:

@@ -25,9 +25,10 @@ def fence_grows(book: Book, fact: RowChanged) -> Iterator[str]:
     before, after = fact.before.side, fact.after.side
     if side_fence(after) < side_fence(before):
         yield f"{_at(fact)}: the stored fence went from {side_fence(before)} to {side_fence(after)}"
-    if before and after and before.state is RowState.FREE and after.state is RowState.OCCUPIED:
-        if after.fence <= before.fence:
-            yield f"{_at(fact)}: a stored free of fence {before.fence} was turned back"
+    if before is None or after is None or after.fence > before.fence:
+        return
+    if before.state is RowState.FREE and after.state is RowState.OCCUPIED:
+        yield f"{_at(fact)}: a stored free of fence {before.fence} was turned back"
 
 
 @promise(

@@ -1,0 +1,271 @@
+"""The promises about rest: databases = ledger = provider, all that ended is closed everywhere.
+
+A rest is read when nothing has moved for longer than any timer of the operator. What may still
+be held then is what the world itself keeps going (`Rest.busy`), and what may still wait is what
+the world's own facts hinder: a job that nothing hinders would wait for a deadline only.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from simulator.book import (
+    Book,
+    attempt_of,
+    fence,
+    is_foreign,
+    is_true,
+    side_fence,
+    status_of,
+)
+from simulator.facts import Body, Rest
+from simulator.promise import announce, promise
+from trainlease.model.observed import RowState, RunStatus, TrainingWord
+
+QUIET = "second-plan-empty"
+COMES_TO_REST = "comes-to-rest"
+
+announce(QUIET, "At rest a second plan is empty: nothing is written (section 6)")
+announce(COMES_TO_REST, "Every wait has a deadline and a way out (section 3, rule 8)")
+
+
+@promise("rest-ledger", Rest, "At rest, ledger = provider (section 6)")
+def ledger_is_provider(book: Book, rest: Rest) -> Iterator[str]:
+    for name, machine in _enforced_machines(book):
+        status = status_of(machine)
+        state, holder = status.get("state"), status.get("holder") or {}
+        on = name in rest.machine_on
+        generation = rest.machine_on.get(name)
+        if state == "Free" and on and generation is not None:
+            yield f"{name}: Free, and on by generation {generation}"
+        elif state == "Free" and on and not _has_legacy(rest, name) and not rest.down:
+            yield f"{name}: Free, and on though no database says that another program has it"
+        elif state == "Claimed" and not _is_busy(rest, holder):
+            yield f"{name}: still held by {holder.get('namespace')}/{holder.get('name')}"
+        elif state == "Claimed" and holder.get("job") and generation != status["generation"]:
+            yield f"{name}: Claimed, and not on by generation {status['generation']}"
+        elif state not in ("Free", "Claimed"):
+            yield f"{name}: stands in {state}"
+
+
+@promise(
+    "rest-rows",
+    Rest,
+    "At rest, databases = ledger, and so while a job runs at rest (section 6)",
+)
+def rows_are_ledger(book: Book, rest: Rest) -> Iterator[str]:
+    for platform, _ in book.told_platforms():
+        if platform in rest.down:
+            continue
+        for name, machine in _enforced_machines(book):
+            yield from _row_is_ledger(book, platform, name, machine)
+
+
+def _row_is_ledger(book: Book, platform: str, name: str, machine: Body) -> Iterator[str]:
+    rows, status = book.rows.get((platform, name)), status_of(machine)
+    if rows is None or rows.own is None or not status.get("state"):
+        return
+    title = f"{platform}'s row of {name}"
+    if platform in status.get("debts", ()):
+        yield f"{title}: still owed, though the database is up"
+    if (platform, name) in book.legacy_rows or is_foreign(rows):
+        return
+    free = status["state"] == "Free"
+    want = RowState.FREE if free else RowState.OCCUPIED
+    if rows.own is not want:
+        yield f"{title}: says {rows.own}, the ledger {status['state']}"
+    side = rows.side
+    if side is None or side.state is not want or side_fence(side) != fence(status, free=free):
+        yield (
+            f"{title}: the side row has {side and (side.state.value, side.fence)}, the ledger "
+            + (f"{status['state']} with {fence(status, free=free)}")
+        )
+
+
+@promise(
+    "rest-leases",
+    Rest,
+    "Every lease ends: released when its machine no longer holds it (section 3, rule 8)",
+)
+def leases_are_released(book: Book, rest: Rest) -> Iterator[str]:
+    for (namespace, name), lease in book.objects["machineleases"].items():
+        if is_true(lease, "Released") or lease["metadata"]["uid"] in rest.busy:
+            continue
+        ref, title = lease["spec"].get("job"), f"{namespace}/{name}"
+        if ref is None:
+            if status_of(lease).get("machine"):
+                yield f"{title}: a hold that was granted and whose time is over is not released"
+            continue
+        job = book.job(namespace, ref["name"], ref["uid"])
+        if job is None:
+            yield f"{title}: its job is gone and it is neither released nor gone"
+        elif (attempt_of(job, lease["spec"]["attempt"]) or {}).get("outcome"):
+            yield f"{title}: its attempt has ended and it is not released"
+        elif status_of(lease).get("machine") and ref["uid"] not in rest.busy:
+            yield f"{title}: bound to {status_of(lease)['machine']}, which comes to no end"
+
+
+@promise(
+    "rest-jobs",
+    Rest,
+    "Nothing waits only for a deadline or a dead database (section 6)",
+)
+def jobs_are_finished(book: Book, rest: Rest) -> Iterator[str]:
+    for (namespace, name), job in book.objects["trainingjobs"].items():
+        if is_true(job, "Finished") or job["metadata"]["uid"] in rest.busy:
+            continue
+        if job["spec"].get("suspend") or _is_hindered(book, rest, namespace, job):
+            continue
+        why = status_of(job).get("why")
+        yield f"{namespace}/{name}: not finished, and nothing hinders it (it says: {why})"
+
+
+def _is_hindered(book: Book, rest: Rest, namespace: str, job: Body) -> bool:
+    """Whether a job that waits at rest has a reason in the outside."""
+    platform = _platform_of(book, namespace)
+    if platform is None:
+        return True
+    if rest.tracker_down and job["spec"].get("tracking", "Required") == "Required":
+        return True
+    for name, body in book.told_platforms():
+        confirm = body["spec"]["database"].get("confirm", "Own")
+        needed = confirm == "All" or (confirm == "Own" and name == platform)
+        if needed and name in rest.down:
+            return True
+    return all(
+        _is_taken(book, rest, name, machine) for name, machine in _usable(book, platform, job)
+    )
+
+
+def _usable(book: Book, platform: str, job: Body) -> Iterator[tuple[str, Body]]:
+    """The machines that the job may ever get."""
+    for name, machine in _enforced_machines(book):
+        spec = machine["spec"]
+        allowed = spec.get("platforms")
+        if job["spec"].get("machine", name) != name or spec.get("cordon"):
+            continue
+        if job["spec"].get("pool", spec["pool"]) != spec["pool"]:
+            continue
+        if allowed is None or platform in allowed:
+            yield name, machine
+
+
+def _is_taken(book: Book, rest: Rest, name: str, machine: Body) -> bool:
+    """Held by what the world keeps going, or by another program's word in any database."""
+    if status_of(machine).get("state") == "Claimed":
+        return _is_busy(rest, status_of(machine)["holder"])
+    foreign = any(book.is_foreign(platform, name) for platform, _ in book.platforms())
+    return foreign or _has_legacy(rest, name)
+
+
+@promise(
+    "rest-trainings",
+    Rest,
+    "Everything ends with the training's row in a final state (section 3, rule 9)",
+)
+def trainings_are_final(book: Book, rest: Rest) -> Iterator[str]:
+    owners = {name: spec["spec"]["namespace"] for name, spec in book.told_platforms()}
+    live: set[tuple[str, str]] = set()
+    for platform, namespace in owners.items():
+        for (place, name), job in book.objects["trainingjobs"].items():
+            training = job["spec"].get("externalId")
+            if place != namespace or training is None or (platform, training) not in rest.trainings:
+                continue
+            live.add((platform, training))
+            word = rest.trainings[platform, training]
+            if platform not in rest.down and is_true(job, "Finished") and word is not _want(job):
+                yield f"{platform}'s training {training}: says {word}, {place}/{name} has ended"
+    for (platform, training), word in rest.trainings.items():
+        if platform not in owners or platform in rest.down or (platform, training) in live:
+            continue
+        if word in (TrainingWord.RUNNING,):
+            yield f"{platform}'s training {training}: says {word}, and its job is gone"
+
+
+def _want(job: Body) -> TrainingWord:
+    return TrainingWord.SUCCEEDED if is_true(job, "Succeeded") else TrainingWord.FAILED
+
+
+@promise(
+    "rest-runs",
+    Rest,
+    "Exactly one MLflow run for each attempt, ended with the attempt's true status (section 4)",
+)
+def runs_are_ended(book: Book, rest: Rest) -> Iterator[str]:
+    if rest.tracker_down:
+        return
+    counts = Counter((run.job_uid, run.attempt) for run in rest.runs)
+    yield from (f"attempt {key} has {n} runs" for key, n in sorted(counts.items()) if n > 1)
+    jobs = {job["metadata"]["uid"]: job for job in book.objects["trainingjobs"].values()}
+    for run in rest.runs:
+        job = jobs.get(run.job_uid)
+        outcome = (attempt_of(job, run.attempt) or {}).get("outcome")
+        title = f"run of attempt {run.attempt} of {run.namespace}/{run.job_name}"
+        if run.status is RunStatus.RUNNING and (job is None or outcome or is_true(job, "Finished")):
+            yield f"{title}: RUNNING, though {outcome or 'its job is over'}"
+        if outcome and (run.status is RunStatus.FINISHED) != (outcome == "Succeeded"):
+            yield f"{title}: {run.status}, though the outcome is {outcome}"
+    for uid, job in jobs.items():
+        if job["spec"].get("tracking", "Required") != "Required":
+            continue
+        for attempt in status_of(job).get("attempts", ()):
+            if attempt.get("generation") and not counts[uid, attempt["number"]]:
+                yield f"{job['metadata']['name']}: attempt {attempt['number']} has no run"
+
+
+@promise("rest-versions", Rest, "The version is registered once (section 4)")
+def one_version(book: Book, rest: Rest) -> Iterator[str]:
+    counts = Counter((version.model, version.run_id) for version in rest.versions)
+    yield from (f"run {run} has {n} versions of {m}" for (m, run), n in counts.items() if n > 1)
+
+
+@promise(
+    "rest-production",
+    Rest,
+    "The best version is promoted by the rule that was written down (section 4)",
+)
+def production_is_best(book: Book, rest: Rest) -> Iterator[str]:
+    if rest.tracker_down:
+        return
+    jobs = {job["metadata"]["uid"]: job for job in book.objects["trainingjobs"].values()}
+    for version in rest.versions:
+        job = jobs.get(version.job_uid)
+        rule = (job or {}).get("spec", {}).get("promote")
+        state = rest.models.get(version.model)
+        if job is None or not rule or not is_true(job, "Succeeded") or not version.ready:
+            continue
+        value = version.metrics.get(rule["metric"])
+        if value is None or rule.get("mode", "Auto") != "Auto" or (state and state.held):
+            continue
+        best = state.production if state else None
+        if best is None:
+            yield f"{version.model}: v{version.version} may be Production, and none is"
+            continue
+        theirs = best.metrics.get(rule["metric"])
+        if theirs is None or best.eval_data != version.eval_data:
+            continue
+        gain = value - theirs if rule.get("goal", "Max") == "Max" else theirs - value
+        if gain > 0 and gain >= rule.get("minGain", 0):
+            yield f"{version.model}: v{best.version} is Production, v{version.version} is better"
+
+
+def _enforced_machines(book: Book) -> Iterator[tuple[str, Body]]:
+    return (
+        (name, machine)
+        for name, machine in book.machines()
+        if machine["spec"].get("mode") == "Enforce"
+        and not machine["metadata"].get("deletionTimestamp")
+    )
+
+
+def _platform_of(book: Book, namespace: str) -> str | None:
+    """The platform in Enforce that owns the namespace."""
+    found = (n for n, body in book.told_platforms() if body["spec"]["namespace"] == namespace)
+    return next(found, None)
+
+
+def _is_busy(rest: Rest, holder: Body) -> bool:
+    return holder.get("uid") in rest.busy or holder.get("jobUid") in rest.busy
+
+
+def _has_legacy(rest: Rest, machine: str) -> bool:
+    return any(name == machine for _, name in rest.claimed_by_legacy)
