@@ -1,4 +1,4 @@
-"""How an attempt's end is stored, and what it means for the job: next attempt, or finished. Pure."""
+"""How an attempt's end is stored, and what follows: the next attempt, or the job's end. Pure."""
 
 import zlib
 from collections.abc import Iterable

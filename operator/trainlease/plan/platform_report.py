@@ -1,0 +1,106 @@
+"""What a Platform says of itself: whether its database answers, fits, and is in step. Pure."""
+
+from datetime import datetime
+
+from trainlease.model import conditions as cond
+from trainlease.model.observed import SchemaReport
+from trainlease.model.platform import Platform, PlatformStatus
+from trainlease.model.reasons import PlatformCondition
+
+Said = tuple[PlatformCondition, bool | None, str, str]
+
+
+def platform_report(
+    platform: Platform,
+    reachable: bool | None,
+    trouble: str,
+    schema: SchemaReport | None,
+    debts: int,
+    in_sync: bool | None,
+    now: datetime,
+    *,
+    namespace_owner: str | None = None,
+    compared: datetime | None = None,
+) -> PlatformStatus:
+    """The Platform's status; equal to the stored one if there is nothing new to say.
+
+    None for `reachable`, `schema` or `in_sync` is "not known yet": what was said stands.
+    `namespace_owner`: another, older Platform that has the namespace. `compared`, the time of the
+    last full compare, is stored only along with something else.
+    """
+    status = platform.status
+    problem = _platform_problem(platform, reachable, trouble, schema, debts, namespace_owner)
+    conditions = status.conditions
+    said = (
+        _reachable(reachable, trouble),
+        _schema_valid(schema),
+        _in_sync(in_sync, reachable, debts),
+    )
+    for kind, value, reason, message in filter(None, said):
+        conditions = cond.with_condition(
+            conditions,
+            kind,
+            value,
+            reason,
+            message,
+            now=now,
+            generation=platform.metadata.generation,
+        )
+    new = status.but(why=problem, debts=debts, conditions=conditions)
+    return new.but(compared=compared or status.compared) if new != status else status
+
+
+def _platform_problem(
+    platform: Platform,
+    reachable: bool | None,
+    trouble: str,
+    schema: SchemaReport | None,
+    debts: int,
+    namespace_owner: str | None,
+) -> str | None:
+    """The most basic thing that a person should know, if there is one."""
+    if namespace_owner is not None:
+        return (
+            f"NamespaceTaken: {namespace_owner} owns {platform.spec.namespace}: "
+            "a namespace has one Platform"
+        )
+    if reachable is False:
+        return f"DatabaseDown: {trouble}"[:1024]
+    if schema is not None and not schema.is_valid:
+        return f"SchemaInvalid: {schema.problems[0]}"[:1024]
+    if platform.is_paused:
+        return "paused: remove the annotation trainlease.dev/paused"
+    if not platform.is_enforced:
+        return "observed only: set spec.mode to Enforce to have its database told"
+    if debts:
+        return f"owes {debts} write{'s' if debts > 1 else ''}"
+    return None
+
+
+def _reachable(reachable: bool | None, trouble: str) -> Said | None:
+    kind = PlatformCondition.DATABASE_REACHABLE
+    if reachable is None:
+        return None
+    return kind, reachable, "Answers" if reachable else "Down", "" if reachable else trouble
+
+
+def _schema_valid(schema: SchemaReport | None) -> Said | None:
+    kind = PlatformCondition.SCHEMA_VALID
+    if schema is None:
+        return None
+    if schema.is_valid:
+        return kind, True, "Valid", ""
+    return kind, False, "Invalid", "\n".join(schema.problems)
+
+
+def _in_sync(in_sync: bool | None, reachable: bool | None, debts: int) -> Said | None:
+    kind = PlatformCondition.IN_SYNC
+    if reachable is False:
+        return kind, None, "DatabaseDown", "what it says cannot be read"
+    if debts:
+        return kind, False, "Debts", f"{debts} of its rows could not be written yet"
+    if in_sync is None:
+        return None
+    if in_sync:
+        return kind, True, "Compared", "every row was read and says what the ledger says"
+    return kind, False, "OutOfStep", "a row does not say what the ledger says: see the Machines"

@@ -1,0 +1,279 @@
+"""What a Machine says of itself while it stands still. Pure.
+
+`report` gives the status that people read: dbs, why, conditions, debts that were paid. It is equal
+to the stored one where nothing changed, so that nothing is written, and while a database is being
+told nothing new is said. Not here: the arrows of the ledger (plan.ledger).
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from trainlease.model import conditions as cond
+from trainlease.model.machine import CLAIM, Machine, MachineStatus
+from trainlease.model.observed import MachineView, Power, Told
+from trainlease.model.reasons import (
+    MachineCondition,
+    MachineState,
+    UnavailableReason,
+)
+from trainlease.model.settings import Settings
+from trainlease.plan import rows
+from trainlease.plan.ledger import show_time
+from trainlease.plan.rows import PlatformFact, Rows
+
+_TOLD_IN = (MachineState.FREE, MachineState.CLAIMED)
+"""The states in which the rows are compared with the ledger; Stopping leaves them as they are."""
+
+
+def report(
+    machine: Machine,
+    platforms: tuple[PlatformFact, ...],
+    rows_: Rows,
+    telling: Mapping[str, int],
+    view: MachineView | None,
+    now: datetime,
+    settings: Settings,
+    *,
+    twin: str | None = None,
+) -> MachineStatus:
+    """The status with what people read brought up to date; equal to the stored one if it is.
+
+    `twin`: the older Machine that is the same hardware, if there is one.
+    """
+    if _is_being_told(machine, platforms, rows_, telling):
+        return machine.status
+    status = machine.status.but(debts=paid(machine, platforms, rows_))
+    machine = machine.model_copy(update={"status": status})
+    barred = unavailable(machine, view, rows_, now, settings, twin=twin)
+    return status.but(
+        dbs=_dbs(machine, platforms, rows_),
+        why=_why(machine, platforms, rows_, view, barred, now, settings),
+        conditions=_conditions(machine, platforms, rows_, view, barred, now),
+    )
+
+
+def paid(machine: Machine, platforms: Iterable[PlatformFact], rows_: Rows) -> tuple[str, ...]:
+    """The debts that are left: a database that was told the current fence owes nothing more.
+
+    A platform that is gone owes nothing either; one that is observed or paused goes on owing.
+    """
+    platforms = tuple(platforms)
+    told = {p.name for p in rows.told_platforms(platforms)}
+    owing = rows.owing(platforms, rows_, machine.status.fence)
+    silent = {p.name for p in platforms} - told
+    return tuple(d for d in machine.status.debts if d in silent or d in owing)
+
+
+def unavailable(
+    machine: Machine,
+    view: MachineView | None,
+    rows_: Rows,
+    now: datetime,
+    settings: Settings,
+    *,
+    twin: str | None = None,
+) -> tuple[UnavailableReason, str] | None:
+    """Why this machine takes no new claim, the most basic cause first; None if it takes one."""
+    status, spec = machine.status, machine.spec
+    foreign = rows.foreign_owner(rows_)
+    if not machine.is_enforced:
+        return UnavailableReason.NOT_ENFORCED, "observed only: set spec.mode to Enforce to lend it"
+    if machine.deleting:
+        return UnavailableReason.DELETING, "it is being deleted"
+    if machine.is_paused:
+        return UnavailableReason.PAUSED, "paused: remove the annotation trainlease.dev/paused"
+    if spec.cordon:
+        return UnavailableReason.CORDONED, "cordoned: set spec.cordon to false to lend it"
+    if spec.process is not None and not settings.allow_process_machines:
+        text = "process machines need an operator started with --allow-process-machines"
+        return UnavailableReason.PROVIDER_NOT_ENABLED, text
+    if twin is not None:
+        return UnavailableReason.DUPLICATE, f"the same hardware as {twin}, which is older"
+    if foreign is not None:
+        text = f"occupied elsewhere: {foreign[0]}'s row says taken by {foreign[1]}"
+        return UnavailableReason.OCCUPIED_ELSEWHERE, text
+    if status.quarantined_until is not None and now < status.quarantined_until:
+        return UnavailableReason.QUARANTINED, _quarantined(status, now, settings)
+    if status.state is not MachineState.FREE:
+        return None
+    if view is None or view.power is Power.UNKNOWN:
+        detail = f": {view.detail}" if view and view.detail else ""
+        return UnavailableReason.UNKNOWN_POWER, f"its provider cannot say that it is off{detail}"
+    if view.power is Power.ON:
+        return UnavailableReason.ALREADY_ON, "it is on, and not by a claim of ours"
+    return None
+
+
+def older_twin(machine: Machine, machines: Iterable[Machine]) -> str | None:
+    """The older Machine on the same cloud instance: only one of the two may be lent."""
+    aws = machine.spec.aws
+    if aws is None:
+        return None
+    mine = (machine.created, machine.name)
+    older = [(m.created, m.name) for m in machines if m.uid != machine.uid and m.spec.aws == aws]
+    return min((o for o in older if o < mine), default=(None, None))[1]
+
+
+def _is_being_told(
+    machine: Machine, platforms: Iterable[PlatformFact], rows_: Rows, telling: Mapping[str, int]
+) -> bool:
+    """Whether a database is on its way to the ledger's word: what it said before still stands."""
+    if any(fence >= machine.status.occupied_fence for fence in telling.values()):
+        return True
+    acts = machine.is_enforced and not machine.is_paused and machine.status.state in _TOLD_IN
+    return acts and bool(rows.untold(platforms, rows_, telling, machine.status.fence))
+
+
+def _dbs(machine: Machine, platforms: Iterable[PlatformFact], rows_: Rows) -> str | None:
+    """`2/3`: how many of the databases that we write to say what the ledger says."""
+    if machine.status.state not in _TOLD_IN:
+        return machine.status.dbs
+    told = rows.told_platforms(platforms)
+    if not told:
+        return None
+    agree = sum(rows.is_confirmed(p, rows_, machine.status.fence) for p in told)
+    return f"{agree}/{len(told)}"
+
+
+def _why(
+    machine: Machine,
+    platforms: tuple[PlatformFact, ...],
+    rows_: Rows,
+    view: MachineView | None,
+    barred: tuple[UnavailableReason, str] | None,
+    now: datetime,
+    settings: Settings,
+) -> str | None:
+    sentences: list[str | None] = []
+    if not machine.is_enforced:
+        sentences.append(_would(machine, platforms, rows_, view))
+    if machine.is_enforced and barred:
+        sentences.append(barred[1])
+    sentences.append(_still_on(machine, rows_, view, now, settings))
+    sentences += [f"{name} owes 1 write" for name in machine.status.debts]
+    owed = set(machine.status.debts)
+    sentences += [
+        text for name, text in _disagreeing(machine, platforms, rows_) if name not in owed
+    ]
+    return "; ".join(s for s in sentences if s)[:1024] or None
+
+
+def _disagreeing(
+    machine: Machine, platforms: Iterable[PlatformFact], rows_: Rows
+) -> list[tuple[str, str]]:
+    """Each database that does not say what the ledger says, with the sentence why."""
+    if machine.status.state not in _TOLD_IN:
+        return []
+    fence = machine.status.fence
+    told = rows.told_platforms(platforms)
+    return [
+        (p.name, _told(machine, p, rows_)) for p in told if not rows.is_confirmed(p, rows_, fence)
+    ]
+
+
+def _told(machine: Machine, fact: PlatformFact, rows_: Rows) -> str:
+    known = rows_.get(fact.name)
+    if known is None or known.fence < machine.status.fence or known.told is None:
+        trouble = (known.trouble if known and not fact.is_down else "") or fact.trouble
+        return f"{fact.name} is not told yet" + (f": {trouble}" if trouble else "")
+    owner = known.owner or "another program"
+    return {
+        Told.FOREIGN: f"{fact.name}'s row says taken by {owner}",
+        Told.FENCED: f"{fact.name}'s database holds a newer word than the ledger",
+        Told.NO_ROW: f"{fact.name} has no row for {fact.platform.machine_name(machine.name)}: "
+        "add it to its table of machines, or name it in spec.database.names",
+        Told.OTHER_CLUSTER: f"another cluster holds {fact.name}'s row: end it there, or annotate "
+        f'this Machine with {CLAIM}="{fact.name} {machine.status.generation}"',
+    }.get(known.told, f"{fact.name} does not agree")
+
+
+def _still_on(
+    machine: Machine,
+    rows_: Rows,
+    view: MachineView | None,
+    now: datetime,
+    settings: Settings,
+) -> str | None:
+    """The alarm of a machine that stays in Stopping: never given up, and never silent."""
+    status = machine.status
+    if status.state is not MachineState.STOPPING or status.since is None:
+        return None
+    if now < status.since + timedelta(seconds=settings.cooldown + settings.wait_reason_every):
+        return None
+    if view is not None and view.power is Power.OFF:
+        return None
+    detail = f": {view.detail}" if view and view.detail else ""
+    return f"off is not confirmed since {show_time(status.since, now)}{detail}"
+
+
+def _would(
+    machine: Machine,
+    platforms: tuple[PlatformFact, ...],
+    rows_: Rows,
+    view: MachineView | None,
+) -> str:
+    """What Enforce would do with it."""
+    foreign = rows.foreign_owner(rows_)
+    power = view.power if view else Power.UNKNOWN
+    if foreign is not None:
+        would = f"would be left alone: {foreign[0]}'s row says taken by {foreign[1]}"
+    elif machine.status.state is MachineState.CLAIMED:
+        would = f"would go on for {machine.status.holder_title}"
+    elif power is Power.UNKNOWN:
+        would = "would wait until its provider says off"
+    elif power is Power.ON:
+        would = "is on, and would be turned off"
+    else:
+        told = rows.told_platforms(platforms)
+        would = f"is off, and would be told free to {', '.join(p.name for p in told) or 'nobody'}"
+    return f"observed: {would}"
+
+
+def _quarantined(status: MachineStatus, now: datetime, settings: Settings) -> str:
+    assert status.quarantined_until is not None
+    ends = [
+        line.reason
+        for line in status.history
+        if line.generation == status.generation and line.state is not MachineState.CLAIMED
+    ]
+    last = f", the last: {ends[0]}" if ends else ""
+    until = show_time(status.quarantined_until, now)
+    return f"quarantined until {until} after {settings.quarantine_after} failures in a row{last}"
+
+
+def _conditions(
+    machine: Machine,
+    platforms: tuple[PlatformFact, ...],
+    rows_: Rows,
+    view: MachineView | None,
+    barred: tuple[UnavailableReason, str] | None,
+    now: datetime,
+) -> tuple[cond.Condition, ...]:
+    said: list[tuple[MachineCondition, bool | None, str, str]] = []
+    if machine.spec.aws is not None and view is not None:
+        said.append(_powered_on(view))
+    if machine.status.state in _TOLD_IN and rows.told_platforms(platforms):
+        said.append(_platforms_in_sync(machine, platforms, rows_))
+    reason, message = barred or ("Lendable", "")
+    said.append((MachineCondition.AVAILABLE, barred is None, reason, message))
+    conditions = machine.status.conditions
+    for kind, value, word, text in said:
+        conditions = cond.with_condition(
+            conditions, kind, value, word, text, now=now, generation=machine.metadata.generation
+        )
+    return conditions
+
+
+def _powered_on(view: MachineView) -> tuple[MachineCondition, bool | None, str, str]:
+    value = {Power.ON: True, Power.OFF: False}.get(view.power)
+    return MachineCondition.POWERED_ON, value, f"Power{view.power}", view.detail
+
+
+def _platforms_in_sync(
+    machine: Machine, platforms: tuple[PlatformFact, ...], rows_: Rows
+) -> tuple[MachineCondition, bool | None, str, str]:
+    kind = MachineCondition.PLATFORMS_IN_SYNC
+    wrong = _disagreeing(machine, platforms, rows_)
+    if not wrong:
+        return kind, True, "InSync", ""
+    return kind, False, "OutOfStep", "; ".join(text for _, text in wrong)
