@@ -1,0 +1,119 @@
+"""What befalls a call between an operator and the outside: drawn from the seed, counted by action.
+
+A fault is either drawn by its rate, or aimed: the n-th call of an action is hit by it. Every hit is
+counted, so that a table of action x fault shows what no seed has tried. When the storm is over no
+call is hit any more. Not in here: what a fault does to the call (`line`).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import StrEnum
+from random import Random
+
+
+class Fault(StrEnum):
+    """What can befall one call."""
+
+    REFUSED = "never arrives"
+    LOST = "answer lost"
+    LATE = "lands late"
+    CONFLICT = "conflict"
+    FROZEN = "frozen before"
+    CRASH_BEFORE = "crash before"
+    CRASH_AFTER = "crash after"
+
+
+BY_RATE = (Fault.REFUSED, Fault.LOST, Fault.LATE, Fault.CONFLICT)
+"""Those that are drawn by a rate; a process that stands still or dies is always aimed."""
+
+
+@dataclass(frozen=True)
+class Doing:
+    """The action that a process performs, and when it began to."""
+
+    action: str
+    since: float
+
+
+DOING: ContextVar[Doing | None] = ContextVar("doing", default=None)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call on its way. `guarded`: it names the version of what it changes."""
+
+    port: str
+    verb: str
+    writes: bool
+    timeout: float
+    lateness: float = 0.0
+    """The longest that it may be under way, in seconds, if it is late."""
+    guarded: bool = False
+    key: tuple[str, str, str] = ("", "", "")
+    """Plural, namespace and name, of a call to the API server."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """The `nth` writing call (from 0) of this action is hit by this fault."""
+
+    action: str
+    fault: Fault
+    nth: int
+
+
+@dataclass
+class Weather:
+    """See the module; one for all processes of a world."""
+
+    rng: Random
+    rates: Mapping[Fault, float] = field(default_factory=dict)
+    aims: Iterable[Aim] = ()
+    is_stormy: bool = True
+    hits: Counter[tuple[str, Fault]] = field(default_factory=Counter)
+    performed: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._left = {(aim.action, aim.fault): aim.nth for aim in self.aims}
+        self._any = sum(self.rates.values())
+
+    def strike(self, call: Call) -> Fault | None:
+        """The fault that this call meets, if it meets one."""
+        if not self.is_stormy:
+            return None
+        doing = DOING.get()
+        fault = self._aimed(call, doing) or self._drawn(call)
+        if fault is not None and doing is not None and call.writes:
+            self.hits[doing.action, fault] += 1
+        return fault
+
+    def latency(self, call: Call) -> float:
+        """Seconds one way: mostly quick, seldom slow, never above half of the call's timeout."""
+        chance = self.rng.random()
+        if chance < 0.9 or not self.is_stormy:
+            return 0.001 + 0.02 * chance
+        return float(0.02 + (chance - 0.9) * 4 * call.timeout)
+
+    def _aimed(self, call: Call, doing: Doing | None) -> Fault | None:
+        if doing is None or not call.writes or not self._left:
+            return None
+        for (action, fault), left in self._left.items():
+            if action != doing.action or (fault is Fault.CONFLICT and not call.guarded):
+                continue
+            if left == 0:
+                del self._left[action, fault]
+                return fault
+            self._left[action, fault] = left - 1
+        return None
+
+    def _drawn(self, call: Call) -> Fault | None:
+        chance = self.rng.random()
+        if chance >= self._any:
+            return None
+        for fault, rate in self.rates.items():
+            if chance < rate:
+                return fault if fault is not Fault.CONFLICT or call.guarded else None
+            chance -= rate
+        return None
