@@ -1,0 +1,23 @@
+"""Every generated file of the repository, by its path, as it should be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from generate import crd
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def wanted() -> dict[Path, str]:
+    """What each file should hold."""
+    return {ROOT / "crds" / f"{r.model.plural}.yaml": crd.text(r) for r in crd.RESOURCES}
+
+
+def stale(files: dict[Path, str]) -> list[Path]:
+    """The files that hold something else, or are not there."""
+    return [path for path, text in files.items() if _read(path) != text]
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text() if path.exists() else None
