@@ -101,7 +101,9 @@ class _Converter:
         out |= self._union(raw, path) if "anyOf" in raw else self._typed(raw, path)
         if self._part.is_spec:
             _require_bounds(out, path)
-        return {key: out[key] for key in _ORDER if key in out and out[key] != []}
+        if not out.get(RULES):
+            out.pop(RULES, None)
+        return {key: out[key] for key in _ORDER if key in out}
 
     def _resolved(self, raw: Json) -> Json:
         if "$ref" not in raw:
