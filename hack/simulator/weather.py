@@ -55,9 +55,23 @@ class Call:
     """Plural, namespace and name, of a call to the API server."""
 
 
+VERBS = ("tell_training", "ensure_run", "end_run", "ensure_version", "promote", "describe")
+"""Writing calls to databases and MLflow that are made beside the actions, named by themselves."""
+
+
+def spot_of(call: Call) -> str:
+    """Where a writing call is counted: under its action, or its own verb; empty for none."""
+    if not call.writes:
+        return ""
+    if call.verb in VERBS:
+        return call.verb
+    doing = DOING.get()
+    return doing.action if doing else ""
+
+
 @dataclass(frozen=True)
 class Aim:
-    """The `nth` writing call (from 0) of this action is hit by this fault."""
+    """The `nth` writing call (from 0) at this spot (an action, or a verb) is hit by this fault."""
 
     action: str
     fault: Fault
@@ -73,7 +87,6 @@ class Weather:
     aims: Iterable[Aim] = ()
     is_stormy: bool = True
     hits: Counter[tuple[str, Fault]] = field(default_factory=Counter)
-    performed: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._left = {(aim.action, aim.fault): aim.nth for aim in self.aims}
@@ -83,10 +96,10 @@ class Weather:
         """The fault that this call meets, if it meets one."""
         if not self.is_stormy:
             return None
-        doing = DOING.get()
-        fault = self._aimed(call, doing) or self._drawn(call)
-        if fault is not None and doing is not None and call.writes:
-            self.hits[doing.action, fault] += 1
+        spot = spot_of(call)
+        fault = self._aimed(call, spot) or self._drawn(call)
+        if fault is not None and spot:
+            self.hits[spot, fault] += 1
         return fault
 
     def latency(self, call: Call) -> float:
@@ -96,11 +109,11 @@ class Weather:
             return 0.001 + 0.02 * chance
         return float(0.02 + (chance - 0.9) * 4 * call.timeout)
 
-    def _aimed(self, call: Call, doing: Doing | None) -> Fault | None:
-        if doing is None or not call.writes or not self._left:
+    def _aimed(self, call: Call, spot: str) -> Fault | None:
+        if not spot or not self._left:
             return None
         for (action, fault), left in self._left.items():
-            if action != doing.action or (fault is Fault.CONFLICT and not call.guarded):
+            if action != spot or (fault is Fault.CONFLICT and not call.guarded):
                 continue
             if left == 0:
                 del self._left[action, fault]
