@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from trainlease.model.machine import Machine, MachineStatus
-from trainlease.model.machine_lease import MachineLease
+from trainlease.model.machine_lease import Ended, MachineLease
 from trainlease.model.observed import Exit, MachineView, Power, RowState, Told
 from trainlease.model.reasons import Cause, MachineState, Outcome
 from trainlease.model.settings import Settings
@@ -63,6 +63,14 @@ class MachineFacts:
     @property
     def outcome(self) -> Outcome | None:
         return self.attempt.outcome if self.attempt else None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing may be started any more: the outcome is stored, or the job is finished.
+
+        A job may finish (by its waiting limit) beside a grant that was under way.
+        """
+        return self.outcome is not None or (self.job is not None and self.job.is_finished)
 
     @property
     def exit(self) -> Exit | None:
@@ -141,7 +149,7 @@ def _undo(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action 
 
 def _gone(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
     """A lease that is gone may have been bound: the outcome first, then the way of every end."""
-    if facts.lease is not None or facts.job is None or facts.outcome is not None:
+    if facts.lease is not None or facts.job is None or facts.is_over:
         return None
     return _outcome(facts, Outcome.CANCELLED, Cause.CANCELLED, "its MachineLease was deleted")
 
@@ -151,7 +159,7 @@ def _end(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action |
     holder = facts.status.holder
     lives = facts.job is not None if holder and holder.job else facts.lease is not None
     ended = facts.lease is not None and facts.lease.status.ended is not None
-    if lives and facts.outcome is None and not ended:
+    if lives and not facts.is_over and not ended:
         return None
     is_hold = holder is not None and holder.job is None
     record = facts.exit if facts.is_off else None
@@ -165,9 +173,11 @@ def _hold(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action 
     lease, deadline = facts.lease, facts.status.deadline
     if lease is None or not lease.is_hold:
         return None
+    if facts.machine.deleting:
+        return act.WriteLease(lease, leases.ended(lease, Ended.FORCED))
     due = leases.hold_deadline(lease, settings) or deadline
     if due and now >= due:
-        return act.WriteLease(lease, leases.expired(lease, now))
+        return act.WriteLease(lease, leases.ended(lease, Ended.EXPIRED))
     return _tell(facts, now, RowState.OCCUPIED) or act.Wait(due - now if due else None)
 
 
@@ -199,25 +209,28 @@ def _tell_occupied(facts: MachineFacts, now: datetime, settings: Settings) -> ac
 
 
 def _fence(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
-    """A larger fence of our own stands there (a restored etcd): ours is raised above it."""
-    free = facts.status.occupied_fence + 1
+    """A larger fence of our own stands there (a restored etcd): ours is raised above it.
+
+    In Claimed even the *free* of this very generation is of an earlier life: no free is told
+    before the outcome is stored, and then this step is not reached.
+    """
     stored = [r.stored_fence for r in facts.rows.values() if r.told is Told.FENCED]
     highest = max((f for f in stored if f is not None), default=0)
-    if highest <= free:
+    if highest <= facts.status.fence:
         return None
     return act.WriteMachine(facts.machine, ledger.fence_raised(facts.machine, highest))
 
 
 def _give_back(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
-    """Occupied elsewhere in a needed database, before the start: the claim is given back."""
+    """Not ours to occupy in a needed database, before the start: the claim is given back."""
     if facts.has_been_on or facts.start_issued or facts.is_on:
         return None
     fence = facts.status.occupied_fence
     for fact in rows.needed(facts.platforms, facts.holder_platform):
         known = facts.rows.get(fact.name)
-        if known and known.fence >= fence and known.told is Told.FOREIGN:
-            text = f"{fact.name}'s database says occupied by {known.owner or 'another program'}"
-            return _outcome(facts, Outcome.START_FAILED, Cause.OCCUPIED_ELSEWHERE, text)
+        if known and known.fence >= fence and known.told in _NOT_OURS:
+            text = rows.disagreement(facts.machine, fact, facts.rows)
+            return _outcome(facts, Outcome.START_FAILED, _NOT_OURS[known.told], text)
     return None
 
 
@@ -310,6 +323,8 @@ def _tell_free(facts: MachineFacts, now: datetime, settings: Settings) -> act.Ac
 def _tell(facts: MachineFacts, now: datetime, state: RowState) -> act.Action | None:
     fence = rows.fence_of(facts.machine, state)
     whom = rows.untold(facts.platforms, facts.rows, facts.telling, fence)
+    if state is RowState.OCCUPIED:  # a platform that leaves is told of no new claim
+        whom = tuple(p for p in whom if not p.platform.deleting)
     if not whom:
         return None
     return act.Tell(
@@ -341,22 +356,31 @@ def _free(facts: MachineFacts, now: datetime, settings: Settings, why: str) -> a
 
 
 def _blames_machine(facts: MachineFacts) -> bool | None:
-    cause = facts.attempt.cause if facts.attempt else None
-    return None if cause is None else cause.blames_machine
+    """Only a run clears the machine's count: a claim that was given back shows nothing of it."""
+    attempt = facts.attempt
+    if attempt is None or attempt.cause is None:
+        return None
+    if attempt.cause.blames_machine:
+        return True
+    return False if attempt.started else None
 
 
 def _why_ended(facts: MachineFacts) -> str:
     attempt = facts.attempt
     if attempt and attempt.outcome:
-        return f"attempt {attempt.number} ended: {attempt.outcome}"
+        # The cause says more (StartTimeout, ExitCode), where it is not the same in other words.
+        how = attempt.outcome if attempt.outcome is Outcome.SUCCEEDED else attempt.cause
+        return f"attempt {attempt.number} ended: {how or attempt.outcome}"
     if facts.lease is not None and facts.lease.status.ended:
         return f"hold ended: {facts.lease.status.ended}"
+    if facts.job is not None:
+        return "its TrainingJob is finished"
     return "its holder was deleted"
 
 
 def _is_nobodys(facts: MachineFacts) -> bool:
     """Every database was read, and none says that another program has it."""
-    known = all(p.compared and not p.is_down for p in rows.told_platforms(facts.platforms))
+    known = all(p.compared and not p.is_down for p in facts.platforms)
     return known and rows.foreign_owner(facts.rows) is None
 
 
@@ -383,9 +407,16 @@ def _outcome(
     )
 
 
+_NOT_OURS = {
+    Told.FOREIGN: Cause.OCCUPIED_ELSEWHERE,
+    Told.OTHER_CLUSTER: Cause.OCCUPIED_ELSEWHERE,
+    Told.NO_ROW: Cause.START_REFUSED,
+}
 _OUTCOME_OF = {
     Cause.COMPLETED: Outcome.SUCCEEDED,
     Cause.MACHINE_LOST: Outcome.LOST,
+    Cause.START_TIMEOUT: Outcome.START_FAILED,
+    Cause.START_REFUSED: Outcome.START_FAILED,
     Cause.RUNNING_LIMIT: Outcome.LIMIT_EXCEEDED,
     Cause.MACHINE_LIMIT: Outcome.LIMIT_EXCEEDED,
 }
@@ -397,8 +428,8 @@ _STEPS: dict[MachineState | None, tuple[Step, ...]] = {
         _undo,
         _gone,
         _end,
-        _hold,
         _fence,
+        _hold,
         _ended,
         _limits,
         _tell_occupied,

@@ -81,6 +81,18 @@ def effective_params(job: TrainingJob) -> dict[str, bool | int | float | str]:
     return dict(accepted.params if accepted else job.spec.params)
 
 
+def accepted_status(
+    job: TrainingJob, platform: Platform | None, machine: Machine | None, now: datetime
+) -> TrainingJob:
+    """The job with what its status must say before its end is stored: accepted, and where it ran.
+
+    A training may end before anything of it was stored.
+    """
+    facts = JobFacts(job, platform=platform, machine=machine)
+    status = _bound(facts, now) if machine else _accepted(facts, job.status, now)
+    return job.model_copy(update={"status": status})
+
+
 def _finished(facts: JobFacts, now: datetime, settings: Settings) -> act.Action | None:
     job = facts.job
     if job.deleting:
@@ -100,6 +112,8 @@ def _accept(facts: JobFacts, now: datetime, settings: Settings) -> act.Action | 
         f"no Platform owns the namespace {facts.job.namespace}: "
         "apply a Platform with it, or use a platform's namespace"
     )
+    if facts.held or (facts.lease is not None and facts.lease.is_bound):
+        return None  # what runs goes on to its end
     status = _with(facts, JobCondition.ACCEPTED, False, "NoPlatform", what, now)
     status = status.but(state=JobState.WAITING, why=f"NoPlatform: {what}")
     return _report(facts, status)

@@ -129,9 +129,9 @@ def refused(lease: MachineLease, reason: str, message: str, now: datetime) -> Ma
     )
 
 
-def expired(lease: MachineLease, now: datetime) -> MachineLeaseStatus:
-    """A hold whose time is over; to a hold this is what the outcome is to a job."""
-    return lease.status.but(ended=Ended.EXPIRED)
+def ended(lease: MachineLease, how: Ended) -> MachineLeaseStatus:
+    """The end of a hold; to a hold this is what the outcome is to a job."""
+    return lease.status.but(ended=how)
 
 
 def hold_deadline(lease: MachineLease, settings: Settings) -> datetime | None:

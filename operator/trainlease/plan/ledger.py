@@ -86,7 +86,6 @@ def claimed(
         deadline=deadline,
         holder_title=holder.title,
         until=show_time(deadline, now),
-        why=None,
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from trainlease.model import conditions as cond
 from trainlease.model.observed import Exit
-from trainlease.model.reasons import Blame, Cause, JobCondition, JobState, Outcome
+from trainlease.model.reasons import Blame, Cause, JobCondition, JobState, Outcome, WaitReason
 from trainlease.model.settings import Settings
 from trainlease.model.training_job import Attempt, TrainingJob, TrainingJobStatus
 
@@ -47,7 +47,17 @@ def with_outcome(
     state, why = JobState.WAITING, f"attempt {done.number} ended {outcome}: {message}"
     if outcome is Outcome.SUSPENDED:
         state, why = JobState.SUSPENDED, "suspended: set suspend to false to go on"
-    return _with_running(job, status, False, cause, why, now).but(state=state, why=why[:1024])
+    status = _with_running(job, status, False, cause, why, now)
+    conditions = cond.with_condition(
+        status.conditions,
+        JobCondition.LEASE_ACQUIRED,
+        False,
+        WaitReason.SUSPENDED if outcome is Outcome.SUSPENDED else WaitReason.BACKOFF,
+        why,
+        now=now,
+        generation=job.metadata.generation,
+    )
+    return status.but(state=state, why=why[:1024], conditions=conditions)
 
 
 def finished(

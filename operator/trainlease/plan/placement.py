@@ -11,20 +11,26 @@ from datetime import datetime, timedelta
 
 from trainlease.model.machine import Machine
 from trainlease.model.machine_lease import MachineLease
+from trainlease.model.observed import Told
 from trainlease.model.reasons import Blame, MachineState, UnavailableReason, WaitReason
 from trainlease.model.settings import Settings
 from trainlease.model.training_job import TrainingJob
-from trainlease.plan import ledger
+from trainlease.plan import ledger, rows
+from trainlease.plan.rows import PlatformFact, Rows
 from trainlease.plan.waits import Wait, blocked, first_free, queued
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A machine as the queue sees it; `unavailable` says why it takes no claim, if it does not."""
+    """A machine as the queue sees it; `unavailable` says why it takes no claim, if it does not.
+
+    `rowless`: platforms that must be told of its claim and have no row for it, with what to do.
+    """
 
     machine: Machine
     unavailable: UnavailableReason | None = None
     detail: str = ""
+    rowless: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:
@@ -51,6 +57,12 @@ class Candidate:
     def may_use(self, machine: Machine) -> bool:
         """A hold by a person may use each machine; a job those that its platform may."""
         return self.job is None or machine.spec.permits(self.platform)
+
+    def fits(self, slot: Slot) -> bool:
+        """Wanted, permitted, and to be found in the databases that must be told."""
+        if not self.wants(slot.machine) or not self.may_use(slot.machine):
+            return False
+        return self.job is None or self.platform not in slot.rowless
 
     @property
     def priority(self) -> int:
@@ -84,6 +96,43 @@ class Placement:
 
     grants: tuple[Grant, ...] = ()
     waits: Mapping[str, Wait] = field(default_factory=dict)
+
+
+def place_all(
+    candidates: Iterable[Candidate],
+    slots: Sequence[Slot],
+    shares: Mapping[str, int],
+    now: datetime,
+    settings: Settings,
+) -> Placement:
+    """Each pool by its own queue; whoever names a machine waits in the queue of its pool."""
+    pools: dict[str, str] = {s.machine.name: s.machine.spec.pool for s in slots}
+    queues: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        spec = candidate.lease.spec
+        pool = pools.get(spec.machine, "") if spec.machine else spec.pool or ""
+        queues.setdefault(pool, []).append(candidate)
+    grants: list[Grant] = []
+    waits: dict[str, Wait] = {}
+    for pool, queue in queues.items():
+        own = [s for s in slots if s.machine.spec.pool == pool]
+        placed = place(queue, own, shares, now, settings)
+        grants += placed.grants
+        waits |= placed.waits
+    return Placement(tuple(grants), waits)
+
+
+def rowless(machine: Machine, platforms: Iterable[PlatformFact], known: Rows) -> dict[str, str]:
+    """Platforms whose jobs could never start here: in a database that must say so it has no row,
+    or another cluster's."""
+    missing = {}
+    platforms = tuple(platforms)
+    for holder in platforms:
+        for fact in rows.needed(platforms, holder.name):
+            heard = known.get(fact.name)
+            if heard is not None and heard.told in (Told.NO_ROW, Told.OTHER_CLUSTER):
+                missing[holder.name] = rows.disagreement(machine, fact, known)
+    return missing
 
 
 def place(
@@ -121,6 +170,11 @@ def _hindrance(candidate: Candidate, slots: Sequence[Slot]) -> Wait | None:
             "add it to spec.platforms of one"
         )
         return blocked(WaitReason.NOT_ALLOWED, what)
+    listed = [s for s in permitted if candidate.fits(s)]
+    if not listed:
+        what = "; ".join(sorted({s.rowless[candidate.platform] for s in permitted}))
+        return blocked(WaitReason.NOT_ALLOWED, what)
+    permitted = listed
     if all(s.unavailable is UnavailableReason.OCCUPIED_ELSEWHERE for s in permitted):
         what = "; ".join(sorted(f"{s.machine.name}: {s.detail}" for s in permitted))
         return blocked(WaitReason.OCCUPIED_ELSEWHERE, what)
@@ -175,31 +229,28 @@ def _used(platform: str, slots: Sequence[Slot], now: datetime, settings: Setting
 
 
 def _match(line: Sequence[Candidate], slots: Sequence[Slot]) -> tuple[list[Grant], list[Candidate]]:
-    free = [s.machine for s in slots if s.is_open]
+    free = [s for s in slots if s.is_open]
     grants: list[Grant] = []
     left: list[Candidate] = []
     for candidate in line:
-        fitting = [m for m in free if candidate.wants(m) and candidate.may_use(m)]
+        fitting = [s for s in free if candidate.fits(s)]
         if not fitting or _waits_for_another(candidate, fitting, slots):
             left.append(candidate)
             continue
-        machine = min(fitting, key=lambda m: (m.name == candidate.lost_on, m.name))
-        free.remove(machine)
-        grants.append(Grant(candidate, machine))
+        slot = min(fitting, key=lambda s: (s.machine.name == candidate.lost_on, s.machine.name))
+        free.remove(slot)
+        grants.append(Grant(candidate, slot.machine))
     return grants, left
 
 
 def _waits_for_another(
-    candidate: Candidate, fitting: Sequence[Machine], slots: Sequence[Slot]
+    candidate: Candidate, fitting: Sequence[Slot], slots: Sequence[Slot]
 ) -> bool:
     """Whether only the machine of the last failure is free while another permitted one exists."""
-    if any(m.name != candidate.lost_on for m in fitting):
+    if any(s.machine.name != candidate.lost_on for s in fitting):
         return False
     return any(
-        s.unavailable is None
-        and s.machine.name != candidate.lost_on
-        and candidate.wants(s.machine)
-        and candidate.may_use(s.machine)
+        s.unavailable is None and s.machine.name != candidate.lost_on and candidate.fits(s)
         for s in slots
     )
 
@@ -223,15 +274,15 @@ def _explain(
             ends[name] = now + _length(slot.machine, granted[name], settings)
         else:
             ends[name] = status.deadline or now
-    by_name = {s.machine.name: s.machine for s in slots}
+    by_name = {s.machine.name: s for s in slots}
     waits: dict[str, Wait] = {}
     ahead: Candidate | None = None
     for place_, candidate in enumerate(left, start=1):
-        mine = [n for n in ends if candidate.wants(by_name[n]) and candidate.may_use(by_name[n])]
-        next_ = first_free(mine, ends)
+        mine = [n for n in ends if candidate.fits(by_name[n])]
+        next_ = first_free([n for n in mine if n != candidate.lost_on] or mine, ends)
         by = ends[next_] if next_ and certain else None
         if next_:
-            ends[next_] += _length(by_name[next_], candidate, settings)
+            ends[next_] += _length(by_name[next_].machine, candidate, settings)
         waits[candidate.lease.uid] = queued(
             place_, len(left), candidate.target, ahead.lease if ahead else None, by, now
         )

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from trainlease.model import conditions as cond
+from trainlease.model.machine import PAUSED
 from trainlease.model.observed import SchemaReport
 from trainlease.model.platform import Platform, PlatformStatus
 from trainlease.model.reasons import PlatformCondition
@@ -69,7 +70,7 @@ def _platform_problem(
     if schema is not None and not schema.is_valid:
         return f"SchemaInvalid: {schema.problems[0]}"[:1024]
     if platform.is_paused:
-        return "paused: remove the annotation trainlease.dev/paused"
+        return f"paused: remove the annotation {PAUSED}"
     if not platform.is_enforced:
         return "observed only: set spec.mode to Enforce to have its database told"
     if debts:

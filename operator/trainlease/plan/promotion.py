@@ -144,7 +144,9 @@ def _compared(rule: Promote, candidate: ModelVersion, incumbent: ModelVersion) -
         sign = ">" if higher else "<"
         sentence = f"promoted over v{incumbent.version}: {rule.metric} {new} {sign} {old}"
         return Promotion(True, PromotionReason.BETTER, sentence)
-    text = f"{rule.metric} {new} is not {'above' if higher else 'below'} v{incumbent.version}'s {old}"
+    text = (
+        f"{rule.metric} {new} is not {'above' if higher else 'below'} v{incumbent.version}'s {old}"
+    )
     if rule.min_gain > 0:
         text += f" by at least {rule.min_gain:g}"
     return _no(PromotionReason.NOT_BETTER, text)

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from trainlease.model import conditions as cond
-from trainlease.model.machine import CLAIM, Machine, MachineStatus
-from trainlease.model.observed import MachineView, Power, Told
+from trainlease.model.machine import PAUSED, Machine, MachineStatus
+from trainlease.model.observed import MachineView, Power
 from trainlease.model.reasons import (
     MachineCondition,
     MachineState,
@@ -55,13 +55,12 @@ def report(
 def paid(machine: Machine, platforms: Iterable[PlatformFact], rows_: Rows) -> tuple[str, ...]:
     """The debts that are left: a database that was told the current fence owes nothing more.
 
-    A platform that is gone owes nothing either; one that is observed or paused goes on owing.
+    A platform that is gone owes nothing either; one that is observed only goes on owing.
     """
     platforms = tuple(platforms)
-    told = {p.name for p in rows.told_platforms(platforms)}
     owing = rows.owing(platforms, rows_, machine.status.fence)
-    silent = {p.name for p in platforms} - told
-    return tuple(d for d in machine.status.debts if d in silent or d in owing)
+    observed = {p.name for p in platforms if not p.platform.is_enforced}
+    return tuple(d for d in machine.status.debts if d in observed or d in owing)
 
 
 def unavailable(
@@ -81,7 +80,7 @@ def unavailable(
     if machine.deleting:
         return UnavailableReason.DELETING, "it is being deleted"
     if machine.is_paused:
-        return UnavailableReason.PAUSED, "paused: remove the annotation trainlease.dev/paused"
+        return UnavailableReason.PAUSED, f"paused: remove the annotation {PAUSED}"
     if spec.cordon:
         return UnavailableReason.CORDONED, "cordoned: set spec.cordon to false to lend it"
     if spec.process is not None and not settings.allow_process_machines:
@@ -125,14 +124,19 @@ def _is_being_told(
 
 
 def _dbs(machine: Machine, platforms: Iterable[PlatformFact], rows_: Rows) -> str | None:
-    """`2/3`: how many of the databases that we write to say what the ledger says."""
+    """`2/3`: how many of the enforced platforms' databases say what the ledger says."""
     if machine.status.state not in _TOLD_IN:
         return machine.status.dbs
-    told = rows.told_platforms(platforms)
-    if not told:
+    enforced = _enforced(platforms)
+    if not enforced:
         return None
-    agree = sum(rows.is_confirmed(p, rows_, machine.status.fence) for p in told)
-    return f"{agree}/{len(told)}"
+    agree = sum(rows.is_confirmed(p, rows_, machine.status.fence) for p in enforced)
+    return f"{agree}/{len(enforced)}"
+
+
+def _enforced(platforms: Iterable[PlatformFact]) -> tuple[PlatformFact, ...]:
+    """Those that are to agree; a paused one is among them, and does not while it owes."""
+    return tuple(p for p in platforms if p.platform.is_enforced)
 
 
 def _why(
@@ -165,26 +169,12 @@ def _disagreeing(
     if machine.status.state not in _TOLD_IN:
         return []
     fence = machine.status.fence
-    told = rows.told_platforms(platforms)
+    told = _enforced(platforms)
     return [
-        (p.name, _told(machine, p, rows_)) for p in told if not rows.is_confirmed(p, rows_, fence)
+        (p.name, rows.disagreement(machine, p, rows_))
+        for p in told
+        if not rows.is_confirmed(p, rows_, fence)
     ]
-
-
-def _told(machine: Machine, fact: PlatformFact, rows_: Rows) -> str:
-    known = rows_.get(fact.name)
-    if known is None or known.fence < machine.status.fence or known.told is None:
-        trouble = (known.trouble if known and not fact.is_down else "") or fact.trouble
-        return f"{fact.name} is not told yet" + (f": {trouble}" if trouble else "")
-    owner = known.owner or "another program"
-    return {
-        Told.FOREIGN: f"{fact.name}'s row says taken by {owner}",
-        Told.FENCED: f"{fact.name}'s database holds a newer word than the ledger",
-        Told.NO_ROW: f"{fact.name} has no row for {fact.platform.machine_name(machine.name)}: "
-        "add it to its table of machines, or name it in spec.database.names",
-        Told.OTHER_CLUSTER: f"another cluster holds {fact.name}'s row: end it there, or annotate "
-        f'this Machine with {CLAIM}="{fact.name} {machine.status.generation}"',
-    }.get(known.told, f"{fact.name} does not agree")
 
 
 def _still_on(
@@ -252,7 +242,7 @@ def _conditions(
     said: list[tuple[MachineCondition, bool | None, str, str]] = []
     if machine.spec.aws is not None and view is not None:
         said.append(_powered_on(view))
-    if machine.status.state in _TOLD_IN and rows.told_platforms(platforms):
+    if machine.status.state in _TOLD_IN and _enforced(platforms):
         said.append(_platforms_in_sync(machine, platforms, rows_))
     reason, message = barred or ("Lendable", "")
     said.append((MachineCondition.AVAILABLE, barred is None, reason, message))

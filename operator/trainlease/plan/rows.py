@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from trainlease.model.machine import Machine
+from trainlease.model.machine import CLAIM, PAUSED, Machine
 from trainlease.model.observed import LedgerEntry, RowState, Told
 from trainlease.model.platform import Confirm, Platform
 from trainlease.model.reasons import MachineState
@@ -54,14 +54,49 @@ def told_platforms(platforms: Iterable[PlatformFact]) -> tuple[PlatformFact, ...
 
 
 def needed(platforms: Iterable[PlatformFact], holder: str) -> tuple[PlatformFact, ...]:
-    """Those whose database must say occupied before a machine is started for this platform."""
+    """Those whose database must say occupied before a machine is started for this platform.
+
+    A paused one is needed all the same, and so is the holder's own in Observe: what may not be
+    told cannot say occupied, so nothing is started. Another's in Observe has no effects.
+    """
 
     def must(fact: PlatformFact) -> bool:
         confirm = fact.platform.spec.database.confirm
-        own = fact.name == holder and confirm is Confirm.OWN
-        return own or confirm is Confirm.ALL
+        if fact.name == holder:
+            return confirm is not Confirm.NEVER
+        return confirm is Confirm.ALL and fact.platform.is_enforced
 
-    return tuple(p for p in told_platforms(platforms) if must(p))
+    return tuple(p for p in platforms if must(p))
+
+
+def obstacle(platforms: Iterable[PlatformFact], holder: str) -> str | None:
+    """Why a needed database cannot be told now, if there is one: then nothing is claimed."""
+    for fact in needed(platforms, holder):
+        if not fact.platform.is_enforced:
+            return f"{fact.name} is observed only: set its spec.mode to Enforce"
+        if fact.platform.is_paused:
+            return f"{fact.name} is paused: remove its annotation {PAUSED}"
+        if fact.is_down:
+            return f"{fact.name}'s database is down" + (f": {fact.trouble}" if fact.trouble else "")
+    return None
+
+
+def disagreement(machine: Machine, fact: PlatformFact, rows: Rows) -> str:
+    """Why this database does not say what the ledger says, and what to do."""
+    known = rows.get(fact.name)
+    if known is None or known.fence < machine.status.fence or known.told is None:
+        failed = known is not None and known.fence >= machine.status.fence
+        trouble = known.trouble if known and failed and not fact.is_down else fact.trouble
+        return f"{fact.name} is not told yet" + (f": {trouble}" if trouble else "")
+    owner = known.owner or "another program"
+    return {
+        Told.FOREIGN: f"{fact.name}'s row says taken by {owner}",
+        Told.FENCED: f"{fact.name}'s database holds a newer word than the ledger",
+        Told.NO_ROW: f"{fact.name} has no row for {fact.platform.machine_name(machine.name)}: "
+        "add it to its table of machines, or name it in spec.database.names",
+        Told.OTHER_CLUSTER: f"another cluster holds {fact.name}'s row: end it there, or annotate "
+        f'this Machine with {CLAIM}="{fact.name} {machine.status.generation}"',
+    }.get(known.told, f"{fact.name} does not agree")
 
 
 def entry(
@@ -123,7 +158,10 @@ def is_confirmed(fact: PlatformFact, rows: Rows, fence: int) -> bool:
 
 
 def owing(platforms: Iterable[PlatformFact], rows: Rows, fence: int) -> tuple[str, ...]:
-    """The debts: databases that could not be told this fence (a foreign row is not a debt)."""
+    """The debts: databases that could not be told this fence (a foreign row is not a debt).
+
+    A paused platform owes too: it is told once it is not paused any more.
+    """
 
     def owes(fact: PlatformFact) -> bool:
         known = rows.get(fact.name)
@@ -131,7 +169,7 @@ def owing(platforms: Iterable[PlatformFact], rows: Rows, fence: int) -> tuple[st
             return True
         return known.told in (None, Told.FENCED)
 
-    return tuple(sorted(p.name for p in told_platforms(platforms) if owes(p)))
+    return tuple(sorted(p.name for p in platforms if p.platform.is_enforced and owes(p)))
 
 
 def foreign_owner(rows: Rows) -> tuple[str, str] | None:

@@ -131,8 +131,8 @@ def _cause(job: TrainingJob, last: Attempt | None, language: Language) -> str:
     """Why it ended, in the platform's language, with the reason word that kubectl shows."""
     failed = cond.get(job.status.conditions, JobCondition.FAILED)
     word = failed.reason if failed else (last.cause if last else None)
-    texts = _CAUSES.get(language, {})
-    return f"{texts[word]} ({word})" if word in texts else str(word or "?")
+    text = _CAUSES[language].get(word or "")
+    return f"{text} ({word})" if text else word or "?"
 
 
 _SAYS: Mapping[Language, Mapping[str, str]] = {
