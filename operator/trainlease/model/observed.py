@@ -159,13 +159,15 @@ class Told(StrEnum):
 class Verdict:
     """What judge() decides for one entry, inside the transaction that read the rows.
 
-    `owner` is what a foreign row's owner column says, if the platform has one.
+    `is_foreign`: the own row says occupied and is not ours, whatever the entry asked for; `owner`
+    is then what its owner column says, if the platform has one.
     """
 
     write: Write
     told: Told
     stored_fence: int | None = None
     owner: str | None = None
+    is_foreign: bool = False
 
 
 class TrainingWord(StrEnum):
@@ -240,8 +242,27 @@ class RunStatus(StrEnum):
 
 
 @dataclass(frozen=True)
+class NewRun:
+    """What is known of an attempt before it has a machine."""
+
+    experiment: str
+    name: str
+    cluster: str
+    job_uid: str
+    namespace: str
+    job_name: str
+    attempt: int
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class RunInfo:
-    """What MLflow holds of a run; `metrics` are the values of the last step."""
+    """What MLflow holds of a run; `metrics` are the values of the last step.
+
+    `status` is MLflow's word, which any client may set; `ended` says that we ended it.
+    `experiment` is the experiment's id.
+    """
 
     run_id: str
     experiment: str
@@ -251,11 +272,16 @@ class RunInfo:
     metrics: Mapping[str, float] = field(default_factory=dict)
     namespace: str = ""
     job_name: str = ""
+    ended: bool = False
 
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """One version of a registered model, with what promotion needs of its run."""
+    """One version of a registered model, with what promotion needs of its run.
+
+    `rolled_back`: the rule once made it Production, and it is no more. `reason` is the sentence
+    that was last stored on it.
+    """
 
     model: str
     version: int
@@ -266,6 +292,7 @@ class ModelVersion:
     held: bool = False
     rolled_back: bool = False
     job_uid: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
