@@ -21,6 +21,7 @@ from urllib.parse import urlencode
 import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from yaml import YAMLError
 
 from trainlease.effects.kube.answers import Answer, failure, lost, refused_for_now
 from trainlease.effects.kube.base import Body
@@ -209,8 +210,9 @@ async def _configuration(kubeconfig: Path | None) -> Configuration:
             client_configuration=configuration,
             persist_config=False,
         )
-    except (ConfigException, OSError) as error:
-        raise Forbidden(f"no way to the API server: {error}; set KUBECONFIG") from None
+    except (ConfigException, YAMLError, OSError) as error:
+        why = str(error) if isinstance(error, (ConfigException, OSError)) else "no valid YAML"
+        raise Forbidden(f"no way to the API server: {why}; set KUBECONFIG") from None
     return configuration
 
 

@@ -230,7 +230,7 @@ class FakeStore:
         return "".join(letters)
 
     def _found(self, plural: str, namespace: str, name: str) -> Stored:
-        kind_of(plural).check_namespace(namespace)
+        kind_of(plural).object(namespace, name)
         found = self._objects[plural].get((namespace, name))
         if found is None:
             raise NotFound(f'{plural} "{name}" not found')
