@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     quarantine_for: float = 3600
     job_ttl: float = 30 * 86400
     hold_for: float = 8 * 3600
+    letting_go_after: float = 600
 
     leader_duration: float = 15
     leader_renew: float = 10

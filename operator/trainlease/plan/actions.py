@@ -10,6 +10,7 @@ from datetime import timedelta
 from trainlease.model.machine import Machine, MachineStatus
 from trainlease.model.machine_lease import MachineLease, MachineLeaseStatus
 from trainlease.model.observed import Exit, LedgerEntry
+from trainlease.model.platform import Platform, PlatformStatus
 from trainlease.model.reasons import Cause, Outcome
 from trainlease.model.training_job import TrainingJob, TrainingJobStatus
 
@@ -83,6 +84,12 @@ class WriteLease:
 
 
 @dataclass(frozen=True)
+class WritePlatform:
+    platform: Platform
+    status: PlatformStatus
+
+
+@dataclass(frozen=True)
 class WriteJob:
     job: TrainingJob
     status: TrainingJobStatus
@@ -130,6 +137,7 @@ Action = (
     | WriteMachine
     | WriteLease
     | WriteJob
+    | WritePlatform
     | TurnOff
     | CreateLease
     | DeleteJob

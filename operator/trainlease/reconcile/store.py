@@ -97,13 +97,12 @@ class Store:
         return next(iter(self._jobs_by_uid.of(uid)), None)
 
     def platform_of(self, namespace: str) -> Platform | None:
-        """Who owns the namespace: the oldest that claims it and is not being deleted."""
-        owners = [
-            platform
-            for platform in self.platforms.values()
-            if platform.spec.namespace == namespace and not platform.deleting
-        ]
-        return min(owners, key=lambda p: (p.created, p.uid), default=None)
+        """Who owns the namespace: the oldest that claims it; one that leaves only if no other does.
+
+        What a leaving platform runs is still its own.
+        """
+        owners = [p for p in self.platforms.values() if p.spec.namespace == namespace]
+        return min(owners, key=lambda p: (p.deleting, p.created, p.uid), default=None)
 
     def machines_in(self, pool: str) -> tuple[Machine, ...]:
         """The pool's machines, by name."""

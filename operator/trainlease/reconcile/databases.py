@@ -1,0 +1,317 @@
+"""All platforms' databases: told in parallel, each on its own, and compared with the ledger.
+
+Promises: no platform waits for another; what is known of a row comes from a read inside the
+transaction that told it, or from a compare; nothing is known of a database that was away until all
+of it was compared again. What a row may become is plan.platform_rows, decided there in the
+transaction. Not in here: when to tell (plan.claim), what a training's word is (plan.trainings).
+"""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from trainlease.effects.platforms.base import Database
+from trainlease.model.errors import (
+    BadSpec,
+    Forbidden,
+    NeedsPerson,
+    NotFound,
+    NotLeader,
+    Unavailable,
+)
+from trainlease.model.machine import Machine
+from trainlease.model.observed import (
+    LedgerEntry,
+    OpenTraining,
+    TrainingEntry,
+)
+from trainlease.model.platform import Platform
+from trainlease.model.settings import Settings
+from trainlease.plan import platform_rows, rows
+from trainlease.plan.rows import PlatformFact, RowKnowledge, Rows
+from trainlease.reconcile.breaker import Breaker
+from trainlease.reconcile.link import Link
+from trainlease.reconcile.ports import Ports
+from trainlease.reconcile.store import Store
+
+Ring = Callable[[str, str], None]
+"""Wakes a key of the queue: (kind, name)."""
+
+log = structlog.get_logger(__name__)
+
+
+class Databases:
+    """Made once per process; `cluster` is known only once the API server was reached."""
+
+    def __init__(
+        self, ports: Ports, store: Store, settings: Settings, check: Callable[[], None], ring: Ring
+    ) -> None:
+        self.cluster = ""
+        self._ports = ports
+        self._store = store
+        self._settings = settings
+        self._check = check
+        self._ring = ring
+        self._links: dict[str, Link] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # -- what the plan asks ----------------------------------------------------------------------
+
+    def facts(self) -> tuple[PlatformFact, ...]:
+        """Every Platform there is, by name; one without a connection is down."""
+        return tuple(self._fact(self._store.platforms[n]) for n in sorted(self._store.platforms))
+
+    def rows(self, machine: Machine) -> Rows:
+        """What was last heard of this machine's rows, by platform."""
+        links = ((name, self._links[name].rows.get(machine.uid)) for name in sorted(self._links))
+        return {name: known for name, known in links if known is not None}
+
+    def telling(self, machine: Machine) -> Mapping[str, int]:
+        """The fences that are on their way now, by platform."""
+        links = ((name, self._links[name].telling.get(machine.uid)) for name in sorted(self._links))
+        return {name: fence for name, fence in links if fence is not None}
+
+    def link(self, platform: str) -> Link | None:
+        return self._links.get(platform)
+
+    def is_word_due(self, entry: TrainingEntry, platform: str) -> bool:
+        """Whether this word about a training was not told yet, and can be now."""
+        link = self._links.get(platform)
+        if link is None or not link.is_ready:
+            return False
+        word = (entry.attempt, entry.rank)
+        done = link.words.get(entry.job_uid), link.saying.get(entry.job_uid)
+        return all(known is None or known < word for known in done)
+
+    def word_trouble(self, job_uid: str, platform: str) -> str:
+        """Why a training's row could not be written, if a person must act."""
+        link = self._links.get(platform)
+        return link.word_troubles.get(job_uid, "") if link else ""
+
+    # -- telling ---------------------------------------------------------------------------------
+
+    def tell(self, machine: Machine, entries: Sequence[tuple[str, LedgerEntry]]) -> None:
+        """Begin to tell each of them, and ring the machine as the answers come."""
+        for name, entry in entries:
+            link = self._links.get(name)
+            if link is not None:
+                link.telling[machine.uid] = entry.fence
+                self._begin(self._tell(link, machine, entry))
+
+    def say(self, entry: TrainingEntry, platform: str) -> None:
+        """Begin to write a training's row, and ring its job if it failed."""
+        link = self._links.get(platform)
+        if link is not None:
+            link.saying[entry.job_uid] = (entry.attempt, entry.rank)
+            self._begin(self._say(link, entry))
+
+    async def _tell(self, link: Link, machine: Machine, entry: LedgerEntry) -> None:
+        try:
+            verdict = await link.call(
+                lambda database: database.tell(entry, platform_rows.judge), self._check
+            )
+            self._learn(link, machine.uid, platform_rows.heard(entry, verdict))
+        except NeedsPerson as error:
+            self._learn(link, machine.uid, RowKnowledge(entry.fence, None, trouble=str(error)))
+            link.schema = None
+        except Unavailable as error:
+            log.warning("not told", platform=link.name, machine=machine.name, why=str(error))
+        finally:
+            if link.telling.get(machine.uid) == entry.fence:
+                del link.telling[machine.uid]
+            self._ring("machine", machine.name)
+            if not link.is_ready:
+                self._away(link)
+
+    async def _say(self, link: Link, entry: TrainingEntry) -> None:
+        word = (entry.attempt, entry.rank)
+        try:
+            await link.call(lambda database: database.tell_training(entry), self._check)
+            link.words[entry.job_uid] = max(word, link.words.get(entry.job_uid, word))
+            link.word_troubles.pop(entry.job_uid, None)
+        except NeedsPerson as error:
+            link.words[entry.job_uid] = word  # until the next compare: a person must act first
+            link.word_troubles[entry.job_uid] = str(error)
+            self._ring("job", f"{entry.namespace}/{entry.name}")
+        except Unavailable as error:
+            log.warning("not told", platform=link.name, training=entry.training_id, why=str(error))
+            self._ring("job", f"{entry.namespace}/{entry.name}")
+            if not link.is_ready:
+                self._away(link)
+        finally:
+            if link.saying.get(entry.job_uid) == word:
+                del link.saying[entry.job_uid]
+
+    def _learn(self, link: Link, uid: str, knowledge: RowKnowledge) -> None:
+        known = link.rows.get(uid)
+        if known is None or known.fence <= knowledge.fence:
+            link.rows[uid] = knowledge
+
+    def _away(self, link: Link) -> None:
+        """What hangs on this database must look again: it is away now."""
+        self._ring("platform", link.name)
+        self._ring("placement", "")
+
+    # -- tending ---------------------------------------------------------------------------------
+
+    async def tend(self, platform: Platform) -> float:
+        """Connect, check the schema and compare, as each is due; seconds until the next look."""
+        link = self._links.setdefault(
+            platform.name, Link(platform, Breaker.of(self._settings), self._ports.clock)
+        )
+        async with link.lock:
+            was_ready = link.is_ready
+            try:
+                await self._connect(link, platform)
+                await self._prove(link)
+            except (Unavailable, NotFound, NeedsPerson) as error:
+                link.trouble = str(error)
+        if link.is_ready is not was_ready:
+            self._wake_all()
+        return self._next_look(link)
+
+    async def drop(self, name: str) -> None:
+        """The Platform is gone."""
+        link = self._links.pop(name, None)
+        if link is not None:
+            await link.close()
+            self._wake_all()
+
+    async def close(self) -> None:
+        for task in tuple(self._tasks):
+            task.cancel()
+        for name in sorted(self._links):
+            await self._links[name].close()
+
+    async def open_trainings(self, platform: str) -> Sequence[OpenTraining]:
+        """Our trainings there without a final word; none where the database is away."""
+        link = self._links.get(platform)
+        if link is None or not link.is_ready:
+            return ()
+        return await link.call(lambda database: database.open_trainings(self.cluster), self._check)
+
+    async def _connect(self, link: Link, platform: Platform) -> None:
+        """Open it anew where its address, its credentials or its mapping have changed."""
+        due = link.database is None or not link.is_ready or self._is_compare_due(link)
+        changed = link.platform.spec.database != platform.spec.database
+        changed = changed or link.platform.uid != platform.uid
+        link.platform = platform
+        if not due and not changed:
+            return
+        dsn = await self._dsn(platform)
+        if changed or dsn != link.dsn or link.database is None:
+            await link.close()
+            link.breaker.succeeded()
+            link.dsn = dsn
+            link.database = self._ports.open_database(platform, dsn)
+
+    async def _prove(self, link: Link) -> None:
+        """Check the schema and compare all rows, where that is due and the breaker lets it."""
+        database, now = link.database, self._ports.clock.monotonic()
+        if database is None or not link.breaker.may_try(now):
+            return
+        if link.schema is not None and link.schema.is_valid and not self._is_compare_due(link):
+            return
+        link.schema = await link.probe(database.check, self._check)
+        if not link.schema.is_valid:
+            link.trouble = "; ".join(link.schema.problems)
+            link.compared_at = None
+            return
+        await self._compare(link, database)
+        link.trouble = ""
+
+    async def _compare(self, link: Link, database: Database) -> None:
+        """Read all rows; what is not in step is forgotten here, so that it is told anew."""
+        machines = [self._store.machines[n] for n in sorted(self._store.machines)]
+        names = {m.name: link.platform.machine_name(m.name) for m in machines}
+        found = await link.probe(lambda: database.rows(names, self.cluster), self._check)
+        for machine in machines:
+            if machine.uid in link.telling or not self._is_current(machine):
+                continue
+            entry = self._entry(link, machine)
+            known = platform_rows.knowledge(entry, found[machine.name]) if entry else None
+            if known is None:
+                link.rows.pop(machine.uid, None)
+            else:
+                link.rows[machine.uid] = known
+        link.words.clear()
+        link.word_troubles.clear()
+        link.compared_at = self._ports.clock.now()
+        self._wake_all()
+
+    def _entry(self, link: Link, machine: Machine) -> LedgerEntry | None:
+        status = machine.status
+        if status.state is None:
+            return None
+        state = rows.desired(machine, ending=False)
+        return rows.entry(self.cluster, machine, link.platform, state, self._ports.clock.now())
+
+    def _is_current(self, machine: Machine) -> bool:
+        now = self._store.machines.get(machine.name)
+        return (
+            now is not None and now.uid == machine.uid and now.status.fence == machine.status.fence
+        )
+
+    async def _dsn(self, platform: Platform) -> str:
+        """The address with the credentials, from the Secret; never a part of it in a message."""
+        name, namespace = platform.spec.database.secret, self._settings.namespace
+        what = f"Secret {namespace}/{name}"
+        try:
+            secret = await self._ports.kube.get("secrets", namespace, name)
+        except NotFound:
+            raise BadSpec(f"{what} is missing: create it with the key dsn") from None
+        except Forbidden:
+            raise BadSpec(f"{what} may not be read by the operator: grant it get") from None
+        try:
+            return base64.b64decode(secret["data"]["dsn"], validate=True).decode().strip()
+        except KeyError:
+            raise BadSpec(f"{what} has no key dsn: add the database's address as dsn") from None
+        except (binascii.Error, UnicodeDecodeError):
+            raise BadSpec(f"{what}: dsn is no text: write the database's address") from None
+
+    def _is_compare_due(self, link: Link) -> bool:
+        if link.compared_at is None:
+            return True
+        age = self._ports.clock.now() - link.compared_at
+        return not timedelta(0) <= age < timedelta(seconds=self._settings.compare_every)
+
+    def _next_look(self, link: Link) -> float:
+        if link.is_ready and link.compared_at is not None:
+            return self._settings.compare_every
+        if link.breaker.retry_at is not None:
+            return max(0.05, link.breaker.retry_at - self._ports.clock.monotonic())
+        return self._settings.breaker_most if link.schema or not link.database else 1.0
+
+    # -- small things ----------------------------------------------------------------------------
+
+    def _fact(self, platform: Platform) -> PlatformFact:
+        link = self._links.get(platform.name)
+        if link is None:
+            return PlatformFact(platform, True, "not connected yet", compared=False)
+        compared = link.compared_at is not None
+        return PlatformFact(platform, not link.is_ready, link.trouble, compared=compared)
+
+    def _wake_all(self) -> None:
+        for name in self._store.machines:
+            self._ring("machine", name)
+        for key in self._store.jobs:
+            self._ring("job", key)
+        self._ring("placement", "")
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(_quiet(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _quiet(work: Coroutine[Any, Any, None]) -> None:
+    """Leadership may be lost on the way: then another process does it."""
+    try:
+        await work
+    except NotLeader:
+        log.info("not the leader any more: nothing was told")

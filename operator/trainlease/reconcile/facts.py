@@ -1,0 +1,242 @@
+"""Reads all that bears on one machine, job or lease, in the order in which the protocol needs it.
+
+*Gone* is only ever what a live GET answered NotFound, or another uid; where the read fails, so
+does the look, and the key is tried again. Not in here: any write, and what follows from the facts.
+"""
+
+import asyncio
+from typing import Any, TypeVar
+
+from trainlease.model.base import KubeObject
+from trainlease.model.errors import NotFound, TrainleaseError
+from trainlease.model.machine import Holder, Machine
+from trainlease.model.machine_lease import MachineLease
+from trainlease.model.observed import MachineView
+from trainlease.model.reasons import MachineState
+from trainlease.model.settings import Settings
+from trainlease.model.training_job import TrainingJob
+from trainlease.plan.claim import MachineFacts
+from trainlease.plan.job import JobFacts
+from trainlease.plan.leases import LeaseFacts
+from trainlease.plan.waits import Wait
+from trainlease.reconcile.databases import Databases, Ring
+from trainlease.reconcile.memory import Memory
+from trainlease.reconcile.ports import Ports
+from trainlease.reconcile.results import Results
+from trainlease.reconcile.store import Store
+
+Model = TypeVar("Model", bound=KubeObject)
+
+
+class Facts:
+    """Gathers; `waits` is what the queue said last, by lease uid."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        store: Store,
+        memory: Memory,
+        databases: Databases,
+        results: Results,
+        settings: Settings,
+        ring: Ring,
+    ) -> None:
+        self.waits: dict[str, Wait] = {}
+        self._ports = ports
+        self._store = store
+        self._memory = memory
+        self._databases = databases
+        self._results = results
+        self._settings = settings
+        self._ring = ring
+
+    # -- machine ---------------------------------------------------------------------------------
+
+    async def of_machine(self, machine: Machine) -> MachineFacts:
+        """In this order: the Machine (as it was read), its lease, its job, its provider."""
+        holder = machine.status.holder
+        lease = await self._holders_lease(machine, holder) if holder else None
+        job = await self._holders_job(holder) if holder else None
+        view = await self.look(machine)
+        memory, claim = self._memory, (machine.uid, machine.status.generation)
+        return MachineFacts(
+            cluster=self._databases.cluster,
+            machine=machine,
+            platforms=self._databases.facts(),
+            rows=self._databases.rows(machine),
+            telling=self._databases.telling(machine),
+            view=view,
+            lease=lease,
+            job=job,
+            never_started=claim in memory.made,
+            start_issued=claim in memory.issued,
+            seen_on=claim in memory.started,
+            off_since=memory.off_since.get(machine.uid),
+            adoptable=None if machine.status.state else await self._adoptable(machine),
+        )
+
+    async def look(self, machine: Machine) -> MachineView | None:
+        """What the provider says now; None where it cannot say, or is not enabled."""
+        provider = self._ports.providers.get(machine.spec.provider)
+        if provider is None:
+            return None
+        try:
+            async with asyncio.timeout(self._settings.call_timeout):
+                view = await provider.observe(machine)
+        except (TrainleaseError, TimeoutError):
+            self._memory.lost_sight(machine)
+            return None
+        before = self._memory.view(machine)
+        if self._memory.saw(machine, view, self._ports.clock.now()):
+            self._tell_of(machine, before, view)
+        return view
+
+    def _tell_of(self, machine: Machine, before: MachineView | None, view: MachineView) -> None:
+        """A new view concerns the holder's job, and the queue where the power changed."""
+        holder = machine.status.holder
+        if holder is not None and holder.job:
+            self._ring("job", f"{holder.namespace}/{holder.job}")
+        if before is None or before.power is not view.power:
+            self._ring("placement", "")
+
+    async def _holders_lease(self, machine: Machine, holder: Holder) -> MachineLease | None:
+        lease = self._store.leases.get(f"{holder.namespace}/{holder.name}")
+        generation = machine.status.generation
+        if lease and lease.uid == holder.uid and lease.is_bound_to(machine.uid, generation):
+            return lease
+        return await self.live(MachineLease, holder.namespace, holder.name, holder.uid)
+
+    async def _holders_job(self, holder: Holder) -> TrainingJob | None:
+        if holder.job is None or holder.job_uid is None:
+            return None
+        job = self._store.jobs.get(f"{holder.namespace}/{holder.job}")
+        if job is not None and job.uid == holder.job_uid:
+            return job
+        return await self.live(TrainingJob, holder.namespace, holder.job, holder.job_uid)
+
+    async def _adoptable(self, machine: Machine) -> tuple[MachineLease, TrainingJob, str] | None:
+        """The bound lease of a live job without an outcome that names this Machine, if any."""
+        for key in sorted(self._store.leases):
+            lease = self._store.leases[key]
+            if lease.status.machine_uid != machine.uid or lease.is_released or not lease.spec.job:
+                continue
+            found = await self.live(MachineLease, lease.namespace, lease.name, lease.uid)
+            named = lease.spec.job
+            job = await self.live(TrainingJob, lease.namespace, named.name, named.uid)
+            if found is None or job is None or job.is_finished:
+                continue
+            attempt = job.status.attempt(lease.spec.attempt or 0)
+            platform = self._store.platform_of(lease.namespace)
+            if platform is not None and (attempt is None or attempt.outcome is None):
+                return found, job, platform.name
+        return None
+
+    # -- job -------------------------------------------------------------------------------------
+
+    async def of_job(self, job: TrainingJob) -> JobFacts:
+        lease = self._open_lease(job)
+        last = job.status.last_attempt
+        number = last.number if last and last.outcome is None else None
+        gone = False
+        if lease is None and number is not None:
+            lease = await self._live_lease(job, number)
+            gone = lease is None
+        machine = self._machine_of(lease)
+        attempt = lease.spec.attempt if lease else None
+        return JobFacts(
+            job=job,
+            platform=self._store.platform_of(job.namespace),
+            lease=lease,
+            lease_gone=gone,
+            machine=machine,
+            view=self._memory.view(machine) if machine else None,
+            started=self._memory.started_at(machine) if machine else None,
+            held=self._is_held(job),
+            run_id=self._results.run_id(job, attempt) if attempt else None,
+            wait=self.waits.get(lease.uid) if lease else None,
+        )
+
+    def _open_lease(self, job: TrainingJob) -> MachineLease | None:
+        """The lease of the attempt that is under way; never that of one with an outcome."""
+        last = job.status.last_attempt
+        first_open = 1 if last is None else last.number + (0 if last.outcome is None else 1)
+        found = (x for x in self._store.leases_of(job.uid) if (x.spec.attempt or 0) >= first_open)
+        return next((x for x in found if not x.is_released), None)
+
+    async def _live_lease(self, job: TrainingJob, number: int) -> MachineLease | None:
+        for lease in self._store.leases_of(job.uid):
+            if lease.spec.attempt == number:
+                return lease
+        return await self.live(MachineLease, job.namespace, f"{job.name}-{number}", None, job.uid)
+
+    def _machine_of(self, lease: MachineLease | None) -> Machine | None:
+        """The machine that holds this lease by its own word."""
+        if lease is None or lease.status.machine is None:
+            return None
+        machine = self._store.machines.get(lease.status.machine)
+        if machine is None or machine.status.state is not MachineState.CLAIMED:
+            return None
+        same = lease.is_bound_to(machine.uid, machine.status.generation)
+        return machine if same else None
+
+    def _is_held(self, job: TrainingJob) -> bool:
+        return any(
+            m.status.holder is not None
+            and m.status.holder.job_uid == job.uid
+            and m.status.state is MachineState.CLAIMED
+            for m in self._store.machines.values()
+        )
+
+    # -- lease -----------------------------------------------------------------------------------
+
+    async def of_lease(self, lease: MachineLease) -> LeaseFacts:
+        """In this order: the lease (as it was read), its job, the machine that it names."""
+        job = None
+        if lease.spec.job is not None:
+            named = lease.spec.job
+            job = self._store.job_of(named.uid) or await self.live(
+                TrainingJob, lease.namespace, named.name, named.uid
+            )
+        machine, gone = await self._leases_machine(lease)
+        wait = self.waits.get(lease.uid)
+        return LeaseFacts(lease, job=job, machine=machine, machine_gone=gone, wait=wait)
+
+    async def _leases_machine(self, lease: MachineLease) -> tuple[Machine | None, bool]:
+        """The machine, and whether the one that a bound lease names is gone."""
+        name = lease.status.machine
+        if name is None:
+            held = (m for m in self._store.machines.values() if _holds(m, lease))
+            return next(held, None), False
+        machine = self._store.machines.get(name)
+        if machine is None or not _holds(machine, lease):
+            machine = await self.live(Machine, "", name, lease.status.machine_uid)
+        return machine, machine is None
+
+    # -- live reads ------------------------------------------------------------------------------
+
+    async def live(
+        self, kind: type[Model], namespace: str, name: str, uid: str | None, job_uid: str = ""
+    ) -> Model | None:
+        """A consistent read; None is *gone*: no such object, or one with another uid."""
+        try:
+            body = await self._ports.kube.get(kind.plural, namespace, name)
+        except NotFound:
+            if uid is not None:
+                title = f"{namespace}/{name}" if namespace else name
+                self._store.removed(kind.plural, title, uid)
+            return None
+        self._store.wrote(kind.plural, body)
+        if uid is not None and body["metadata"]["uid"] != uid:
+            return None
+        if job_uid and _job_uid(body) != job_uid:
+            return None
+        return kind.model_validate(body)
+
+
+def _holds(machine: Machine, lease: MachineLease) -> bool:
+    holder = machine.status.holder
+    return holder is not None and holder.uid == lease.uid
+
+
+def _job_uid(body: dict[str, Any]) -> str:
+    return str(((body.get("spec") or {}).get("job") or {}).get("uid", ""))

@@ -1,0 +1,74 @@
+"""What one process remembers of machines beyond what is stored; lost at its end, and safely so.
+
+Whatever is missing here after a restart makes the operator more careful, never bolder: a claim of
+which nothing is remembered may have been started, a machine not yet seen is of unknown power.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from trainlease.model.machine import Machine
+from trainlease.model.observed import Exit, MachineView, Power
+
+Claim = tuple[str, int]
+"""A claim by (machine uid, generation)."""
+
+
+@dataclass
+class Memory:
+    """Views by machine uid, and facts about claims."""
+
+    views: dict[str, MachineView] = field(default_factory=dict)
+    off_since: dict[str, datetime] = field(default_factory=dict)
+    started: dict[Claim, datetime] = field(default_factory=dict)
+    """When a claim's workload was first seen on."""
+    made: set[Claim] = field(default_factory=set)
+    """Claims that this process made, and in which it issued no start."""
+    issued: set[Claim] = field(default_factory=set)
+    """Claims in which this process issued a start that may have landed."""
+
+    def saw(self, machine: Machine, view: MachineView, now: datetime) -> bool:
+        """Keep what a provider said; whether it says something new."""
+        before = self.views.get(machine.uid)
+        self.views[machine.uid] = view
+        if view.power is not Power.OFF:
+            self.off_since.pop(machine.uid, None)
+        else:
+            self.off_since.setdefault(machine.uid, now)
+        if view.power is Power.ON and view.generation is not None:
+            self.started.setdefault((machine.uid, view.generation), now)
+        return before != view
+
+    def lost_sight(self, machine: Machine) -> None:
+        """The provider could not say: nothing is known of its power."""
+        self.views.pop(machine.uid, None)
+        self.off_since.pop(machine.uid, None)
+
+    def view(self, machine: Machine) -> MachineView | None:
+        return self.views.get(machine.uid)
+
+    def exit_of(self, machine: Machine | None, generation: int | None) -> Exit | None:
+        """The terminated object of this claim, if it still stands there."""
+        view = self.views.get(machine.uid) if machine else None
+        return view.exits.get(generation) if view and generation is not None else None
+
+    def started_at(self, machine: Machine) -> datetime | None:
+        """When this claim's workload was first seen on."""
+        return self.started.get((machine.uid, machine.status.generation))
+
+    def forget_before(self, machine: Machine) -> None:
+        """Drop what concerns earlier claims of this machine."""
+        uid, generation = machine.uid, machine.status.generation
+        for claims in (self.made, self.issued):
+            claims -= {c for c in claims if c[0] == uid and c[1] < generation}
+        for claim in [c for c in self.started if c[0] == uid and c[1] < generation]:
+            del self.started[claim]
+
+    def forget(self, uid: str) -> None:
+        """The Machine is gone."""
+        self.views.pop(uid, None)
+        self.off_since.pop(uid, None)
+        self.made -= {c for c in self.made if c[0] == uid}
+        self.issued -= {c for c in self.issued if c[0] == uid}
+        for claim in [c for c in self.started if c[0] == uid]:
+            del self.started[claim]

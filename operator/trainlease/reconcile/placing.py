@@ -1,0 +1,153 @@
+"""The queue's turn: who waits, which machines there are, whom to grant what.
+
+Reads the store and what is remembered, asks plan.placement, makes the first compare-and-set of each
+grant. Not in here: the order of the queue; the second compare-and-set (the machine's own look).
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from trainlease.model.machine_lease import MachineLease
+from trainlease.model.platform import Confirm, Platform
+from trainlease.model.reasons import WaitReason
+from trainlease.model.settings import Settings
+from trainlease.model.training_job import TrainingJob
+from trainlease.plan import actions as act
+from trainlease.plan import leases, ledger, placement, report
+from trainlease.plan.placement import Candidate, Slot
+from trainlease.plan.waits import Wait
+from trainlease.reconcile.databases import Databases, Ring
+from trainlease.reconcile.memory import Memory
+from trainlease.reconcile.ports import Ports
+from trainlease.reconcile.results import Results
+from trainlease.reconcile.store import Store
+
+
+class Placing:
+    """`waits` is shared with the facts: what each lease without a machine waits for, by uid."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        store: Store,
+        memory: Memory,
+        databases: Databases,
+        results: Results,
+        settings: Settings,
+        waits: dict[str, Wait],
+        ring: Ring,
+    ) -> None:
+        self._ports = ports
+        self._store = store
+        self._memory = memory
+        self._databases = databases
+        self._results = results
+        self._settings = settings
+        self._waits = waits
+        self._ring = ring
+
+    async def turn(self, perform: Callable[[act.Action], Awaitable[bool]]) -> None:
+        """One pass over all pools; a refused claim only means that the next pass decides anew."""
+        now = self._ports.clock.now()
+        candidates = self._candidates()
+        slots = self._slots()
+        shares = {p.name: p.spec.share for p in self._store.platforms.values()}
+        placed = placement.place_all(candidates, slots, shares, now, self._settings)
+        self._keep(placed.waits, candidates)
+        for grant in placed.grants:
+            lease, job = grant.candidate.lease, grant.candidate.job
+            status = ledger.claimed(
+                grant.machine, lease, job, grant.candidate.platform, now, self._settings
+            )
+            await perform(act.Claim(grant.machine, status, lease))
+
+    def _candidates(self) -> list[Candidate]:
+        held = {m.status.holder.uid for m in self._store.machines.values() if m.status.holder}
+        found = []
+        for key in sorted(self._store.leases):
+            lease = self._store.leases[key]
+            over = lease.is_bound or lease.is_released or lease.status.ended or lease.deleting
+            if over or lease.uid in held or not leases.may_hold(lease, self._settings):
+                continue
+            candidate = self._hold(lease) if lease.is_hold else self._attempt(lease)
+            if candidate is not None:
+                found.append(candidate)
+        return found
+
+    def _hold(self, lease: MachineLease) -> Candidate:
+        platform = self._store.platform_of(lease.namespace)
+        return Candidate(lease, None, platform.name if platform else "")
+
+    def _attempt(self, lease: MachineLease) -> Candidate | None:
+        """None while it is not this lease's turn to wait at all."""
+        assert lease.spec.job is not None
+        job = self._store.job_of(lease.spec.job.uid)
+        number = lease.spec.attempt or 0
+        if job is None or job.is_finished or job.deleting or job.spec.suspend:
+            return None
+        attempt = job.status.attempt(number)
+        platform = self._store.platform_of(job.namespace)
+        if platform is None or (attempt is not None and attempt.outcome is not None):
+            return None
+        trouble = self._trouble(platform)
+        if trouble is None and self._lacks_its_run(job, number):
+            if not self._results.trouble:
+                return None  # its run is on its way, and rings
+            trouble = (WaitReason.TRACKING_UNAVAILABLE, self._results.trouble)
+        return Candidate(lease, job, platform.name, trouble)
+
+    def _lacks_its_run(self, job: TrainingJob, number: int) -> bool:
+        """A job that wants results is not granted a machine before its attempt has a run."""
+        if not job.spec.wants_results or self._results.run_id(job, number) is not None:
+            return False
+        self._results.prepare(job, number)
+        return True
+
+    def _trouble(self, platform: Platform) -> tuple[WaitReason, str] | None:
+        """While a needed database is away, placement does not leave Free, and the job says why."""
+        if not platform.is_enforced:
+            what = f"the Platform {platform.name} is only observed: set its spec.mode to Enforce"
+            return WaitReason.NOT_ALLOWED, what
+        if platform.deleting:
+            return WaitReason.NOT_ALLOWED, f"the Platform {platform.name} is being deleted"
+        if platform.is_paused:
+            return WaitReason.NOT_ALLOWED, f"the Platform {platform.name} is paused"
+        for fact in self._databases.facts():
+            confirm = fact.platform.spec.database.confirm
+            own = fact.name == platform.name and confirm is Confirm.OWN
+            if not own and confirm is not Confirm.ALL:
+                continue
+            if fact.is_down and fact.platform.is_enforced and not fact.platform.is_paused:
+                return WaitReason.PLATFORM_DATABASE_DOWN, f"{fact.name}'s database: {fact.trouble}"
+        return None
+
+    def _slots(self) -> list[Slot]:
+        now = self._ports.clock.now()
+        machines = [self._store.machines[n] for n in sorted(self._store.machines)]
+        facts, slots = self._databases.facts(), []
+        for machine in machines:
+            barred = report.unavailable(
+                machine,
+                self._memory.view(machine),
+                self._databases.rows(machine),
+                now,
+                self._settings,
+                twin=report.older_twin(machine, machines),
+            )
+            reason, detail = barred or (None, "")
+            known = self._databases.rows(machine)
+            slots.append(Slot(machine, reason, detail, placement.rowless(machine, facts, known)))
+        return slots
+
+    def _keep(self, waits: Mapping[str, Wait], candidates: list[Candidate]) -> None:
+        """Remember what each waits for, and ring those whose reason or place is new."""
+        before = dict(self._waits)
+        self._waits.clear()
+        self._waits.update(waits)
+        for candidate in candidates:
+            wait = waits.get(candidate.lease.uid)
+            if wait is None or wait.is_like(before.get(candidate.lease.uid)):
+                continue
+            if candidate.job is not None:
+                self._ring("job", candidate.job.title)
+            else:
+                self._ring("lease", candidate.lease.title)

@@ -1,0 +1,31 @@
+"""All that an operator process reaches outside itself; chosen in `wiring`, faked in tests."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from trainlease.effects.clock import Clock
+from trainlease.effects.kube.base import Kube
+from trainlease.effects.machines.base import Provider
+from trainlease.effects.platforms.base import Database
+from trainlease.effects.tracking.base import Tracker
+from trainlease.model.platform import Platform
+
+OpenDatabase = Callable[[Platform, str], Database]
+"""Opens a platform's database by its address with the credentials (DSN); makes no call yet.
+
+BadSpec or SchemaInvalid, with a sentence without the DSN, where it cannot be.
+"""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """`providers` by `node`, `aws`, `process`: one that is not there is not enabled.
+
+    `tracker` None: no experiment tracker is configured.
+    """
+
+    kube: Kube
+    clock: Clock
+    providers: Mapping[str, Provider]
+    open_database: OpenDatabase
+    tracker: Tracker | None = None
