@@ -6,25 +6,9 @@ AnswerLost, Forbidden, BadSpec (a name or value that the tracker refuses).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
-from trainlease.model.observed import ModelState, ModelVersion, RunInfo, RunStatus
-
-
-@dataclass(frozen=True)
-class NewRun:
-    """What is known of an attempt before it has a machine."""
-
-    experiment: str
-    name: str
-    cluster: str
-    job_uid: str
-    namespace: str
-    job_name: str
-    attempt: int
-    params: Mapping[str, str] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
+from trainlease.model.observed import ModelState, ModelVersion, NewRun, RunInfo, RunStatus
 
 
 class Tracker(Protocol):
@@ -39,13 +23,21 @@ class Tracker(Protocol):
         ...
 
     async def end_run(
-        self, run_id: str, status: RunStatus, tags: Mapping[str, str], log_tail: str
+        self,
+        run_id: str,
+        status: RunStatus,
+        tags: Mapping[str, str],
+        log_tail: str,
+        metrics: Mapping[str, float] = {},
     ) -> None:
-        """Set the tags, store the log's tail as an artifact, and the true end status."""
+        """Set the tags, store the log's tail as an artifact, and the true end status.
+
+        Metrics that the run does not have yet are logged to it. NotFound if somebody deleted it.
+        """
         ...
 
     async def open_runs(self, cluster: str) -> Sequence[RunInfo]:
-        """Our runs that still say RUNNING: for the sweep of jobs that are gone."""
+        """Our runs that we have not ended, whatever MLflow says: for the sweep of gone jobs."""
         ...
 
     async def ensure_version(
@@ -53,7 +45,7 @@ class Tracker(Protocol):
     ) -> ModelVersion | None:
         """The one version registered from this run; None if the run logged no model.
 
-        Raises BadSpec if it logged several.
+        Tags that it has already are left as they are. BadSpec if the run logged several models.
         """
         ...
 
@@ -62,9 +54,20 @@ class Tracker(Protocol):
         ...
 
     async def promote(self, model: str, version: int, previous: int | None, reason: str) -> None:
-        """Alias production -> version, previous -> the old one; mirror stages; tag the reason."""
+        """Alias production -> version, previous -> the old one; mirror stages; tag the reason.
+
+        Conflict if production is neither `previous` nor the version itself: somebody moved it.
+        """
+        ...
+
+    async def mirror(self, model: str) -> None:
+        """Make the stages say what the alias says; nothing to do for a model that is not there."""
         ...
 
     async def describe(self, model: str, version: int, tags: Mapping[str, str]) -> None:
         """Tag a version (why it was not promoted, for instance)."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections and threads."""
         ...

@@ -1,0 +1,296 @@
+"""The port `Tracker` over an `Api`: one run an attempt, one version a run, one Production a model.
+
+MLflow has no unique tags and no compare-and-set, and a create whose answer was lost may have
+landed, or land later. So what is created is searched for first by its tags, searched for again
+afterwards, and one of the twins is kept: the one that was handed out before (it says so in a
+tag), else the oldest. Each verb may stop after any of its requests and be called again.
+Versions are made one at a time for each model (two at once end in HTTP 500 on some databases).
+
+The alias `production` is the truth; stages are a mirror for those who still read them.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+
+from trainlease.effects.tracking.api import Api, LoggedModelRow, ModelRow, RunRow, VersionRow
+from trainlease.model import tracking as word
+from trainlease.model.base import joined
+from trainlease.model.errors import (
+    AlreadyExists,
+    BadSpec,
+    Conflict,
+    NotFound,
+    TrainleaseError,
+    Unavailable,
+)
+from trainlease.model.observed import ModelState, ModelVersion, NewRun, RunInfo, RunStatus
+
+_MODEL_FILE = "MLmodel"
+_EXPERIMENTS_A_SEARCH = 200
+
+
+class ExactlyOnce:
+    """See the module."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def ensure_run(self, run: NewRun) -> RunInfo:
+        experiment = await self._experiment(run.experiment)
+        key = _key(run.cluster, run.job_uid, run.attempt)
+        found = await self._api.search_runs([experiment], key)
+        if not found:
+            about = {word.NAMESPACE: run.namespace, word.JOB: run.job_name, word.STATE: word.OPEN}
+            await self._api.create_run(experiment, run.name, {**run.tags, **about, **key})
+            found = await self._api.search_runs([experiment], key)
+        if not found:
+            raise Unavailable("MLflow does not show the run that it has just made")
+        kept = _kept(found)
+        if word.KEPT not in kept.tags:
+            await self._api.log(kept.run_id, params=run.params, tags={word.KEPT: "true"})
+        await self._delete_twins(kept, found)
+        return _run_info(kept)
+
+    async def run(self, run_id: str) -> RunInfo:
+        return _run_info(await self._live_run(run_id))
+
+    async def end_run(
+        self,
+        run_id: str,
+        status: RunStatus,
+        tags: Mapping[str, str],
+        log_tail: str,
+        metrics: Mapping[str, float] = {},
+    ) -> None:
+        run = await self._live_run(run_id)
+        if _is_ended_so(run, status, tags):
+            return
+        note = await self._store_tail(run_id, log_tail)
+        await self._api.end_run(run_id, status)
+        key = {name: run.tags[name] for name in _KEY if name in run.tags}
+        if len(key) == len(_KEY):  # a twin may have landed after the search that chose this one
+            await self._delete_twins(run, await self._api.search_runs([run.experiment_id], key))
+        missing = {name: value for name, value in metrics.items() if name not in run.metrics}
+        # Ended is written last: it says that all of the above is done.
+        done = {**tags, **note, word.STATE: word.ENDED}
+        await self._api.log(run_id, metrics=missing, tags=done)
+
+    async def open_runs(self, cluster: str) -> Sequence[RunInfo]:
+        experiments = await self._api.experiment_ids()
+        tags = {word.CLUSTER: cluster, word.STATE: word.OPEN}
+        found: list[RunInfo] = []
+        for start in range(0, len(experiments), _EXPERIMENTS_A_SEARCH):
+            some = experiments[start : start + _EXPERIMENTS_A_SEARCH]
+            found += [_run_info(row) for row in await self._api.search_runs(some, tags)]
+        return found
+
+    async def ensure_version(
+        self, model: str, run_id: str, tags: Mapping[str, str]
+    ) -> ModelVersion | None:
+        async with self._lock(model):
+            run = await self._live_run(run_id)
+            found = await self._api.versions(model, run_id)
+            if not found:
+                logged = await self._the_model_of(run)
+                if logged is None:
+                    return None
+                with suppress(AlreadyExists):
+                    await self._api.create_model(model)
+                await self._api.create_version(model, run, logged, tags)
+                found = await self._api.versions(model, run_id)
+            if not found:
+                raise Unavailable("MLflow does not show the version that it has just made")
+            chosen = await self._one_version(found)
+            row = await self._api.version(model, chosen.version)
+            for key, value in tags.items():
+                if key not in row.tags:
+                    await self._api.tag_version(model, row.version, key, value)
+            return _version_info(row, {**tags, **row.tags}, run.metrics)
+
+    async def model_state(self, model: str) -> ModelState:
+        try:
+            row = await self._api.model(model)
+        except NotFound:
+            return ModelState(production=None, previous=None)
+        return ModelState(
+            production=await self._production(model, row),
+            previous=row.aliases.get(word.PREVIOUS),
+            held=word.is_hold(row.tags.get(word.HOLD)),
+        )
+
+    async def promote(self, model: str, version: int, previous: int | None, reason: str) -> None:
+        async with self._lock(model):
+            row = await self._api.version(model, version)
+            aliases = (await self._api.model(model)).aliases
+            current = aliases.get(word.PRODUCTION)
+            if current not in (previous, version):
+                raise Conflict(f"the alias production of {model} was moved meanwhile")
+            if row.tags.get(word.REASON) != reason:
+                await self._api.tag_version(model, version, word.REASON, reason)
+            over = aliases.get(word.PREVIOUS) if current == version else current
+            if current != version:
+                # The way back stands before it is needed.
+                if previous is not None:
+                    await self._api.set_alias(model, word.PREVIOUS, previous)
+                await self._api.set_alias(model, word.PRODUCTION, version)
+            if word.PROMOTED not in row.tags:
+                # After the alias: a version that was never Production must not look rolled back.
+                mark = word.FIRST if over is None else f"over v{over}"
+                await self._api.tag_version(model, version, word.PROMOTED, mark)
+            await self._mirror(model, version)
+
+    async def mirror(self, model: str) -> None:
+        async with self._lock(model):
+            try:
+                row = await self._api.model(model)
+            except NotFound:
+                return
+            await self._mirror(model, row.aliases.get(word.PRODUCTION))
+
+    async def describe(self, model: str, version: int, tags: Mapping[str, str]) -> None:
+        row = await self._api.version(model, version)
+        for key, value in tags.items():
+            if row.tags.get(key) != value:
+                await self._api.tag_version(model, version, key, value)
+
+    async def close(self) -> None:
+        await self._api.close()
+
+    def _lock(self, model: str) -> asyncio.Lock:
+        return self._locks.setdefault(model, asyncio.Lock())
+
+    async def _experiment(self, name: str) -> str:
+        found = await self._api.experiment_id(name)
+        if found is None:
+            with suppress(AlreadyExists):
+                await self._api.create_experiment(name)
+            found = await self._api.experiment_id(name)
+        if found is None:
+            raise Unavailable("MLflow does not show the experiment that it has just made")
+        return found
+
+    async def _live_run(self, run_id: str) -> RunRow:
+        run = await self._api.run(run_id)
+        if run.deleted:
+            raise NotFound(f"run {run_id} was deleted in MLflow")
+        return run
+
+    async def _delete_twins(self, kept: RunRow, found: Iterable[RunRow]) -> None:
+        for twin in found:
+            if twin.run_id != kept.run_id:
+                with suppress(NotFound):
+                    await self._api.delete_run(twin.run_id)
+
+    async def _store_tail(self, run_id: str, log_tail: str) -> dict[str, str]:
+        """The log's tail is a help, not a result: an artifact store that is away stops nothing."""
+        if not log_tail:
+            return {}
+        try:
+            await self._api.put_text(run_id, word.LOG_TAIL_FILE, log_tail)
+        except TrainleaseError as error:
+            return {word.LOG_TAIL: f"not stored: {error}"}
+        return {}
+
+    async def _the_model_of(self, run: RunRow) -> LoggedModelRow | str | None:
+        """The one model that the run logged, with a client of MLflow 3 or an older one."""
+        logged: Sequence[LoggedModelRow | str]
+        logged = [m for m in await self._api.logged_models(run) if m.ready]
+        if not logged:
+            logged = await self._api.folders_with(run.run_id, _MODEL_FILE)
+        if len(logged) > 1:
+            names = joined(sorted(m if isinstance(m, str) else m.name for m in logged))
+            raise BadSpec(
+                f"the run logged {len(logged)} models ({names}), so that none was registered: "
+                "log one model a run"
+            )
+        return logged[0] if logged else None
+
+    async def _one_version(self, found: Sequence[VersionRow]) -> VersionRow:
+        """Ours, without its younger twins; or the one that the training registered itself."""
+        ours = sorted((v for v in found if word.JOB_UID in v.tags), key=lambda v: v.version)
+        if not ours and len(found) > 1:
+            names = joined(f"v{v.version}" for v in sorted(found, key=lambda v: v.version))
+            raise BadSpec(
+                f"the training registered {names} itself: register one, or leave it to us"
+            )
+        for twin in ours[1:]:
+            if word.PROMOTED not in twin.tags:
+                with suppress(NotFound):
+                    await self._api.delete_version(twin.model, twin.version)
+        return ours[0] if ours else found[0]
+
+    async def _production(self, model: str, row: ModelRow) -> ModelVersion | None:
+        number = row.aliases.get(word.PRODUCTION)
+        if number is None:
+            return None
+        version = await self._api.version(model, number)
+        metrics: Mapping[str, float] = {}
+        if version.run_id:
+            with suppress(NotFound):  # not comparable then, which the rule says
+                metrics = (await self._api.run(version.run_id)).metrics
+        return _version_info(version, version.tags, metrics)
+
+    async def _mirror(self, model: str, production: int | None) -> None:
+        versions = await self._api.versions(model)
+        stale = [v for v in versions if v.stage == word.STAGE and v.version != production]
+        if production is None:
+            for version in stale:
+                if word.PROMOTED in version.tags:  # a stage that is not ours is left alone
+                    await self._api.set_stage(model, version.version, word.STAGE_BEFORE)
+            return
+        right = any(v.version == production and v.stage == word.STAGE for v in versions)
+        if stale or not right:
+            await self._api.set_stage(model, production, word.STAGE)
+
+
+_KEY = (word.CLUSTER, word.JOB_UID, word.ATTEMPT)
+
+
+def _key(cluster: str, job_uid: str, attempt: int) -> dict[str, str]:
+    return dict(zip(_KEY, (cluster, job_uid, str(attempt)), strict=True))
+
+
+def _kept(found: Iterable[RunRow]) -> RunRow:
+    return min(found, key=lambda run: (word.KEPT not in run.tags, run.started, run.run_id))
+
+
+def _is_ended_so(run: RunRow, status: RunStatus, tags: Mapping[str, str]) -> bool:
+    return (
+        run.tags.get(word.STATE) == word.ENDED
+        and run.status is status
+        and all(run.tags.get(key) == value for key, value in tags.items())
+    )
+
+
+def _run_info(row: RunRow) -> RunInfo:
+    attempt = row.tags.get(word.ATTEMPT, "")
+    return RunInfo(
+        run_id=row.run_id,
+        experiment=row.experiment_id,
+        job_uid=row.tags.get(word.JOB_UID, ""),
+        attempt=int(attempt) if attempt.isdecimal() else 0,
+        status=row.status,
+        metrics=row.metrics,
+        namespace=row.tags.get(word.NAMESPACE, ""),
+        job_name=row.tags.get(word.JOB, ""),
+        ended=row.tags.get(word.STATE) == word.ENDED,
+    )
+
+
+def _version_info(
+    row: VersionRow, tags: Mapping[str, str], metrics: Mapping[str, float]
+) -> ModelVersion:
+    return ModelVersion(
+        model=row.model,
+        version=row.version,
+        run_id=row.run_id,
+        ready=row.ready,
+        metrics=metrics,
+        eval_data=tags.get(word.EVAL_DATA),
+        held=word.is_hold(tags.get(word.HOLD)),
+        rolled_back=word.PROMOTED in tags and word.PRODUCTION not in row.aliases,
+        job_uid=tags.get(word.JOB_UID, ""),
+        reason=tags.get(word.REASON, ""),
+    )

@@ -1,0 +1,315 @@
+"""The contract of the port `Tracker`, on the fake and on a real MLflow server."""
+
+import math
+
+import pytest
+from tests.tracking.world import CLUSTER, World, new_run
+
+from trainlease.model import tracking as word
+from trainlease.model.errors import BadSpec, Conflict, NotFound
+from trainlease.model.observed import NewRun, RunStatus
+
+TAGS = {word.JOB_UID: "uid-1", word.EVAL_DATA: "holdout-3"}
+
+
+async def version_of(world: World, run: NewRun, value: float = 0.8) -> int:
+    """The version of a trained model with this metric."""
+    info = await world.tracker.ensure_run(run)
+    await world.log_metrics(info.run_id, {"f1": value})
+    await world.log_model(info.run_id)
+    made = await world.tracker.ensure_version(run.experiment, info.run_id, TAGS)
+    assert made is not None
+    return made.version
+
+
+async def test_an_attempt_gets_one_run_however_often_it_is_asked_for(world: World) -> None:
+    run = new_run()
+    first = await world.tracker.ensure_run(run)
+    again = await world.tracker.ensure_run(run)
+
+    assert again.run_id == first.run_id
+    assert await world.runs(run.experiment) == [first.run_id]
+    assert (first.job_uid, first.attempt, first.ended) == (run.job_uid, 1, False)
+
+
+async def test_a_run_says_whose_it_is_and_what_it_was_given(world: World) -> None:
+    run = new_run()
+    info = await world.tracker.ensure_run(run)
+
+    tags = await world.run_tags(info.run_id)
+    want = {
+        word.CLUSTER: CLUSTER,
+        word.NAMESPACE: "saturno",
+        word.JOB: run.job_name,
+        word.JOB_UID: run.job_uid,
+        word.ATTEMPT: "1",
+        word.STATE: word.OPEN,
+        "team": "vision",
+        "mlflow.runName": run.name,
+    }
+    assert want.items() <= tags.items()
+    assert await world.params(info.run_id) == {"epochs": "30", "lr": "0.0003"}
+
+
+async def test_each_attempt_has_its_own_run(world: World) -> None:
+    run = new_run()
+    second = new_run(run.experiment, 2, job_uid=run.job_uid)
+    first_info = await world.tracker.ensure_run(run)
+    second_info = await world.tracker.ensure_run(second)
+
+    assert first_info.run_id != second_info.run_id
+
+
+async def test_a_twin_that_lands_late_loses_to_the_run_that_was_handed_out(world: World) -> None:
+    run = new_run()
+    kept = await world.tracker.ensure_run(run)
+    await world.twin(kept.run_id)
+
+    assert (await world.tracker.ensure_run(run)).run_id == kept.run_id
+    assert await world.runs(run.experiment) == [kept.run_id]
+
+
+async def test_a_twin_that_lands_later_still_is_deleted_at_the_end(world: World) -> None:
+    run = new_run()
+    kept = await world.tracker.ensure_run(run)
+    await world.twin(kept.run_id)
+    await world.tracker.end_run(kept.run_id, RunStatus.FINISHED, {}, "")
+
+    assert await world.runs(run.experiment) == [kept.run_id]
+
+
+async def test_an_attempts_true_end_stands_over_what_the_training_said(world: World) -> None:
+    run = new_run()
+    run_id = (await world.tracker.ensure_run(run)).run_id
+    await world.finish(run_id)
+    assert not (await world.tracker.run(run_id)).ended
+
+    await world.tracker.end_run(run_id, RunStatus.FAILED, {word.CAUSE: "ExitCode"}, "line 7: no")
+
+    info = await world.tracker.run(run_id)
+    assert (info.status, info.ended) == (RunStatus.FAILED, True)
+    assert (await world.run_tags(run_id))[word.CAUSE] == "ExitCode"
+    assert await world.artifact(run_id, word.LOG_TAIL_FILE) == "line 7: no"
+
+
+async def test_ending_a_run_twice_keeps_its_log(world: World) -> None:
+    run_id = (await world.tracker.ensure_run(new_run())).run_id
+    for tail in ("the end", ""):
+        await world.tracker.end_run(run_id, RunStatus.KILLED, {"a": "1"}, tail)
+
+    assert await world.artifact(run_id, word.LOG_TAIL_FILE) == "the end"
+
+
+async def test_metrics_that_the_run_lacks_are_logged_when_it_ends(world: World) -> None:
+    run_id = (await world.tracker.ensure_run(new_run())).run_id
+    await world.log_metrics(run_id, {"f1": 0.8})
+    await world.tracker.end_run(run_id, RunStatus.FINISHED, {}, "", {"f1": 0.1, "loss": 2.0})
+
+    assert (await world.tracker.run(run_id)).metrics == {"f1": 0.8, "loss": 2.0}
+
+
+async def test_only_runs_that_we_did_not_end_are_open(world: World) -> None:
+    run = new_run(cluster="cluster-of-open-runs")
+    ended = new_run(run.experiment, cluster=run.cluster)
+    open_id = (await world.tracker.ensure_run(run)).run_id
+    ended_id = (await world.tracker.ensure_run(ended)).run_id
+    await world.tracker.ensure_run(new_run(run.experiment, cluster="another"))
+    await world.finish(open_id)
+    await world.tracker.end_run(ended_id, RunStatus.KILLED, {}, "")
+
+    (found,) = await world.tracker.open_runs(run.cluster)
+    assert (found.run_id, found.namespace, found.job_name) == (open_id, "saturno", run.job_name)
+
+
+async def test_metrics_are_those_of_the_last_step_with_infinity_as_the_largest_number(
+    world: World,
+) -> None:
+    run_id = (await world.tracker.ensure_run(new_run())).run_id
+    for value in (0.1, 0.9, 0.5):
+        await world.log_metrics(run_id, {"f1": value})
+    await world.log_metrics(run_id, {"loss": math.inf, "auc": math.nan})
+
+    metrics = (await world.tracker.run(run_id)).metrics
+    assert metrics["f1"] == 0.5
+    assert metrics["loss"] >= 1.797e308
+    assert math.isnan(metrics["auc"])
+
+
+async def test_a_run_that_somebody_deleted_is_not_found(world: World) -> None:
+    run_id = (await world.tracker.ensure_run(new_run())).run_id
+    await world.delete_run(run_id)
+
+    with pytest.raises(NotFound):
+        await world.tracker.run(run_id)
+    with pytest.raises(NotFound):
+        await world.tracker.end_run(run_id, RunStatus.KILLED, {}, "")
+    with pytest.raises(NotFound):
+        await world.tracker.ensure_version("saturno.gone", run_id, TAGS)
+
+
+async def test_a_model_is_registered_once_with_its_tags(world: World) -> None:
+    run = new_run()
+    run_id = (await world.tracker.ensure_run(run)).run_id
+    await world.log_metrics(run_id, {"f1": 0.8})
+    await world.log_model(run_id)
+    first = await world.tracker.ensure_version(run.experiment, run_id, TAGS)
+    again = await world.tracker.ensure_version(run.experiment, run_id, TAGS)
+
+    assert first == again
+    assert first is not None
+    assert (first.version, first.run_id, first.ready) == (1, run_id, True)
+    assert (first.metrics, first.eval_data) == ({"f1": 0.8}, "holdout-3")
+    assert (first.job_uid, first.held, first.rolled_back) == ("uid-1", False, False)
+    assert await world.versions(run.experiment) == [1]
+
+
+async def test_a_model_that_an_older_client_logged_is_found(world: World) -> None:
+    run = new_run()
+    run_id = (await world.tracker.ensure_run(run)).run_id
+    await world.log_classic_model(run_id, "classifier")
+    made = await world.tracker.ensure_version(run.experiment, run_id, TAGS)
+
+    assert made is not None
+    assert (made.version, made.ready) == (1, True)
+
+
+async def test_a_run_without_a_model_has_no_version(world: World) -> None:
+    run = new_run()
+    run_id = (await world.tracker.ensure_run(run)).run_id
+    await world.log_model(run_id, ready=False)
+
+    assert await world.tracker.ensure_version(run.experiment, run_id, TAGS) is None
+
+
+async def test_several_models_in_a_run_are_a_persons_to_sort_out(world: World) -> None:
+    run = new_run()
+    run_id = (await world.tracker.ensure_run(run)).run_id
+    await world.log_model(run_id, "small")
+    await world.log_model(run_id, "large")
+
+    with pytest.raises(BadSpec, match=r"2 models \(large and small\).*log one model a run"):
+        await world.tracker.ensure_version(run.experiment, run_id, TAGS)
+
+
+async def test_a_version_that_the_training_registered_itself_is_taken(world: World) -> None:
+    run = new_run()
+    run_id = (await world.tracker.ensure_run(run)).run_id
+    version = await world.register(run.experiment, run_id)
+    made = await world.tracker.ensure_version(run.experiment, run_id, TAGS)
+
+    assert made is not None
+    assert (made.version, made.eval_data) == (version, "holdout-3")
+    assert await world.versions(run.experiment) == [version]
+
+
+async def test_a_model_that_is_not_there_has_no_production(world: World) -> None:
+    state = await world.tracker.model_state("saturno.never-heard-of")
+
+    assert (state.production, state.previous, state.held) == (None, None, False)
+
+
+async def test_promotion_moves_both_aliases_and_the_stages(world: World) -> None:
+    run = new_run()
+    model = run.experiment
+    first = await version_of(world, run)
+    second = await version_of(world, new_run(model), 0.9)
+    await world.tracker.promote(model, first, None, "the first")
+    await world.tracker.promote(model, second, first, "better")
+
+    state = await world.tracker.model_state(model)
+    assert state.production is not None
+    assert (state.production.version, state.previous) == (second, first)
+    assert (state.production.metrics, state.production.eval_data) == ({"f1": 0.9}, "holdout-3")
+    assert await world.stages(model) == {first: word.STAGE_BEFORE, second: word.STAGE}
+    tags = await world.version_tags(model, second)
+    assert (tags[word.REASON], tags[word.PROMOTED]) == ("better", f"over v{first}")
+    assert (await world.version_tags(model, first))[word.PROMOTED] == word.FIRST
+
+
+async def test_promoting_again_changes_nothing(world: World) -> None:
+    run = new_run()
+    model = run.experiment
+    first = await version_of(world, run)
+    second = await version_of(world, new_run(model))
+    await world.tracker.promote(model, first, None, "the first")
+    await world.tracker.promote(model, second, first, "better")
+    before = await world.version_tags(model, second)
+    await world.tracker.promote(model, second, None, "better")
+
+    assert await world.aliases(model) == {word.PRODUCTION: second, word.PREVIOUS: first}
+    assert await world.version_tags(model, second) == before
+
+
+async def test_a_person_who_moved_the_alias_meanwhile_wins(world: World) -> None:
+    run = new_run()
+    model = run.experiment
+    first, second, third = [
+        await version_of(world, r) for r in (run, new_run(model), new_run(model))
+    ]
+    await world.tracker.promote(model, first, None, "the first")
+    await world.move_alias(model, word.PRODUCTION, second)
+
+    with pytest.raises(Conflict):
+        await world.tracker.promote(model, third, first, "better")
+    assert (await world.aliases(model))[word.PRODUCTION] == second
+
+
+async def test_a_version_that_was_taken_back_says_so(world: World) -> None:
+    run = new_run()
+    newer = new_run(run.experiment)
+    model = run.experiment
+    first, second = await version_of(world, run), await version_of(world, newer)
+    await world.tracker.promote(model, first, None, "the first")
+    await world.tracker.promote(model, second, first, "better")
+    await world.move_alias(model, word.PRODUCTION, first)
+
+    newer_id = (await world.tracker.ensure_run(newer)).run_id
+    taken_back = await world.tracker.ensure_version(model, newer_id, TAGS)
+    assert taken_back is not None
+    assert taken_back.rolled_back
+    state = await world.tracker.model_state(model)
+    assert state.production is not None
+    assert not state.production.rolled_back
+
+
+async def test_stages_follow_an_alias_that_a_person_moved(world: World) -> None:
+    run = new_run()
+    model = run.experiment
+    first, second = await version_of(world, run), await version_of(world, new_run(model))
+    await world.tracker.promote(model, first, None, "the first")
+    await world.tracker.promote(model, second, first, "better")
+    await world.move_alias(model, word.PRODUCTION, first)
+    await world.tracker.mirror(model)
+    assert await world.stages(model) == {first: word.STAGE, second: word.STAGE_BEFORE}
+
+    await world.set_stage(model, second, word.STAGE)
+    await world.tracker.mirror(model)
+    assert await world.stages(model) == {first: word.STAGE, second: word.STAGE_BEFORE}
+
+    await world.move_alias(model, word.PRODUCTION, None)
+    await world.tracker.mirror(model)
+    assert await world.stages(model) == {first: word.STAGE_BEFORE, second: word.STAGE_BEFORE}
+
+
+async def test_a_stage_that_was_there_before_us_is_left_alone(world: World) -> None:
+    run = new_run()
+    version = await version_of(world, run)
+    await world.set_stage(run.experiment, version, word.STAGE)
+    await world.tracker.mirror(run.experiment)
+    await world.tracker.mirror("saturno.never-heard-of")
+
+    assert await world.stages(run.experiment) == {version: word.STAGE}
+
+
+async def test_a_hold_on_a_model_and_on_a_version_is_seen(world: World) -> None:
+    run = new_run()
+    model = run.experiment
+    version = await version_of(world, run)
+    await world.tag_model(model, word.HOLD, "true")
+    await world.tracker.describe(model, version, {word.HOLD: "yes", word.REASON: "no"})
+
+    assert (await world.tracker.model_state(model)).held
+    run_id = (await world.tracker.ensure_run(run)).run_id
+    held = await world.tracker.ensure_version(model, run_id, TAGS)
+    assert held is not None
+    assert (held.held, held.reason) == (True, "no")
