@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from trainlease.effects.platforms.base import Database
+from trainlease.model import conditions as cond
 from trainlease.model.errors import (
     BadSpec,
     Forbidden,
@@ -31,6 +32,7 @@ from trainlease.model.observed import (
     TrainingEntry,
 )
 from trainlease.model.platform import Platform
+from trainlease.model.reasons import PlatformCondition
 from trainlease.model.settings import Settings
 from trainlease.plan import platform_rows, rows
 from trainlease.plan.rows import PlatformFact, RowKnowledge, Rows
@@ -127,6 +129,8 @@ class Databases:
             self._ring("machine", machine.name)
             if not link.is_ready:
                 self._away(link)
+            elif not link.telling and not self._is_said_in_sync(link):
+                self._ring("platform", link.name)
 
     async def _say(self, link: Link, entry: TrainingEntry) -> None:
         word = (entry.attempt, entry.rank)
@@ -151,6 +155,12 @@ class Databases:
         known = link.rows.get(uid)
         if known is None or known.fence <= knowledge.fence:
             link.rows[uid] = knowledge
+
+    def _is_said_in_sync(self, link: Link) -> bool:
+        platform = self._store.platforms.get(link.name)
+        return platform is not None and cond.is_true(
+            platform.status.conditions, PlatformCondition.IN_SYNC
+        )
 
     def _away(self, link: Link) -> None:
         """What hangs on this database must look again: it is away now."""
