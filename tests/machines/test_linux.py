@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bed.waiting import wait_until
 from trainlease.effects.machines import linux
 from trainlease.effects.machines.claim_folder import ClaimFolder
 from trainlease.effects.machines.linux import Process
@@ -49,8 +50,7 @@ def test_a_signal_to_a_process_that_is_gone_is_passed_over(
 def test_a_zombie_is_not_alive(sleeper: subprocess.Popen[bytes]) -> None:
     before = _look(sleeper.pid)
     sleeper.kill()
-    while linux.is_alive(before.identity):
-        pass
+    wait_until(lambda: not linux.is_alive(before.identity), 60, "end of the sleeper")
     assert _look(sleeper.pid).state == "Z"
     assert sleeper.pid not in [p.pid for p in linux.processes()]
 

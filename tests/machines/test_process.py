@@ -108,6 +108,22 @@ async def test_a_command_that_turns_out_not_to_start_leaves_a_record(
     assert want in ended.message
 
 
+async def test_a_command_with_a_zero_byte_leaves_a_record(process: ProcessBench) -> None:
+    ended = await run(process, shell(process, "echo \0"))
+    assert ended.cause is Cause.CANNOT_START
+    assert "a zero byte is in its command" in ended.message
+
+
+async def test_a_supervisor_that_cannot_begin_says_why(process: ProcessBench) -> None:
+    claim = process.claim()
+    lock = claim.take()
+    assert lock is not None
+    (claim.path / "supervisor.log").write_text("Traceback\nImportError: no such module\n")
+    os.close(lock)
+    view = await process.provider().observe(process.machine)
+    assert view.exits[1].message == "its start was broken off: ImportError: no such module"
+
+
 async def test_a_folder_that_cannot_be_written_is_worth_another_try(
     process: ProcessBench, tmp_path: Path
 ) -> None:

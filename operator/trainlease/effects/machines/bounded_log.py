@@ -52,9 +52,13 @@ def tail(folder: Path, size: int) -> str:
     return found.decode(errors="replace")
 
 
-def last_line(folder: Path) -> str:
-    """The last line that is not blank, cut to what a message can hold; empty if there is none."""
-    lines = [line.strip() for line in tail(folder, 4096).splitlines()]
+def last_line(folder: Path, name: str = "") -> str:
+    """The last line that is not blank, cut to what a message can hold; empty if there is none.
+
+    Of the bounded log, or of the file `name`.
+    """
+    text = _end_of(folder / name, 4096).decode(errors="replace") if name else tail(folder, 4096)
+    lines = [line.strip() for line in text.splitlines()]
     return next((line for line in reversed(lines) if line), "")[:500]
 
 

@@ -4,7 +4,7 @@
     processes.json   supervisor and command, each by process id and start time
     stop             since when it is to end (seconds since 1970)
     exit.json        how it ended; written once, the first word stands
-    log, log.*       what it printed, bounded
+    log, log.*       what it printed, bounded; supervisor.log is its supervisor's own trouble
     home/            the command's HOME
 
 The folder appears under its name at once, with its lock held, so a claim is started at most once:

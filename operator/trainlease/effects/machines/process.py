@@ -36,6 +36,7 @@ from trainlease.model.reasons import Cause
 DEFAULT_COMMAND = "./run"
 """What a job without a command runs: this file of the image's folder."""
 LOG_TAIL = 4096
+SUPERVISOR_LOG = "supervisor.log"
 _MARGIN = 2.0
 """Seconds that a supervisor has beyond its grace before it is killed with its claim."""
 _AGAIN = 1.0
@@ -162,7 +163,8 @@ class ProcessProvider:
         """Nobody supervises it and no record was left: the first who sees it writes that down."""
         text = "it was ended together with its supervisor; no exit record was left"
         if not claim.has_begun:
-            text = "its start was broken off"
+            said = bounded_log.last_line(claim.path, SUPERVISOR_LOG)
+            text = f"its start was broken off{': ' if said else ''}{said}"
         claim.note_exit(ExitRecord(Cause.MACHINE_LOST, text, self._clock.now(), clean=False))
         record = claim.exit
         assert record is not None
@@ -244,7 +246,7 @@ def _start(claim: ClaimFolder, lock: int, order: Order) -> int:
     """Start the supervisor: its process id. The order is in memory alone, for it has secrets."""
     with (
         os.fdopen(os.memfd_create("order"), "w+") as memory,
-        (claim.path / "supervisor.log").open("wb") as errors,
+        (claim.path / SUPERVISOR_LOG).open("wb") as errors,
     ):
         json.dump(asdict(order), memory)
         memory.flush()

@@ -80,7 +80,7 @@ class Supervisor:
             return self._record(Cause.CANCELLED, "turned off before it began")
         try:
             self._start()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             return self._record(Cause.CANNOT_START, _cannot_start(self._order, error))
         self._claim.note_processes(me, linux.look(self._command))
         status = self._watch()
@@ -220,8 +220,10 @@ def _adopt_orphans() -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
-def _cannot_start(order: Order, error: OSError) -> str:
+def _cannot_start(order: Order, error: OSError | ValueError) -> str:
     what = f"cannot start {order.command[0]} in {order.folder}"
+    if isinstance(error, ValueError):
+        return f"{what}: a zero byte is in its command or environment; take it out"
     if error.errno == errno.ENOENT:
         return f"{what}: it, or the interpreter in its first line, is not there"
     if error.errno == errno.EACCES:
