@@ -91,10 +91,13 @@ class Line:
         self._grounds = grounds
         self._process = process
 
-    async def send(
-        self, server: Server, call: Call, act: Callable[[], Coroutine[Any, Any, Answer]]
-    ) -> Answer:
-        """Send it and wait for the answer. `act` is what it does, and never waits."""
+    @property
+    def landing(self) -> "Landing":
+        """What lands at this moment."""
+        return self._grounds.landing
+
+    async def send(self, server: Server, call: Call, act: Callable[[], Answer]) -> Answer:
+        """Send it and wait for the answer. `act` is what it does where it lands."""
         grounds = self._grounds
         doing = DOING.get()
         began = doing.since if doing else grounds.loop.time()
@@ -122,7 +125,7 @@ class _Flight:
     process: Process
     server: Server
     call: Call
-    act: Callable[[], Coroutine[Any, Any, Any]]
+    act: Callable[[], Any]
     done: "asyncio.Future[Any]"
     fault: Fault | None
     began: float
@@ -158,7 +161,7 @@ class _Flight:
         landing.by_us, landing.lateness = True, grounds.loop.time() - self.began
         answer, error = None, None
         try:
-            answer = finish(self.act())
+            answer = self.act()
         except TrainleaseError as refusal:
             error = refusal
         finally:

@@ -11,18 +11,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from trainlease.reconcile.operator import Operator
-
 from simulator.line import Grounds, Line
-from simulator.loop import Process, VirtualClock
+from simulator.loop import Process
+from simulator.promise import announce
 from simulator.weather import DOING, Doing
 from trainlease.effects.kube.fake import FakeKube
 from trainlease.model.settings import Settings
+from trainlease.reconcile.operator import DeadWatch, LeadershipLost, Operator
 from trainlease.reconcile.perform import TABLE
 from trainlease.reconcile.ports import Ports
 
 Table = Mapping[type, Callable[[Any, Any], Awaitable[None]]]
 WATCHED = ("trainingjobs", "machineleases", "machines", "platforms")
+KEEPS_RUNNING = "keeps-running"
+announce(KEEPS_RUNNING, "An operator ends only when it leads no more, or its watch is dead")
 _RESTART = (0.5, 20.0)
 _STANDSTILL = (1.0, 60.0)
 _SLOW_EVENT = 3.0
@@ -44,7 +46,6 @@ class Operators:
     grounds: Grounds
     kube: FakeKube
     settings: Settings
-    clock: VirtualClock
     connect: Callable[[str, Line, Process], Ports]
     complain: Callable[[str, str], None]
     table: Table = field(default_factory=lambda: TABLE)
@@ -101,7 +102,8 @@ class Operators:
     def _ended(self, name: str, task: "asyncio.Task[None]") -> None:
         """Its main task came to an end without having been killed."""
         error = None if task.cancelled() else task.exception()
-        self.complain("keeps-running", f"{name} ended by itself: {error!r}")
+        if not isinstance(error, LeadershipLost | DeadWatch):
+            self.complain(KEEPS_RUNNING, f"{name} ended by itself: {error!r}")
         self.kill(name)
 
     def _wrapped(self) -> Table:

@@ -6,25 +6,24 @@ database or to MLflow any time (fences and tags are there for that).
 """
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from simulator.line import Line, Server
-from simulator.loop import Process
-from simulator.weather import Call
+from simulator.line import Line, Server, finish
+from simulator.weather import TRACKER_WRITES, Call
 from trainlease.effects.kube.base import Body, Kube
-from trainlease.effects.machines.base import Doorbell, Provider
+from trainlease.effects.machines.base import Doorbell
+from trainlease.effects.machines.fake_world import FakeMachines
 from trainlease.effects.platforms.base import Database, Judge
-from trainlease.effects.tracking.base import NewRun, Tracker
+from trainlease.effects.tracking.api import Api
+from trainlease.effects.tracking.base import Tracker
+from trainlease.effects.tracking.exactly_once import ExactlyOnce
+from trainlease.effects.tracking.fake import FakeApi, FakeMlflow, OpenGate
 from trainlease.model.machine import Machine
 from trainlease.model.observed import (
     LedgerEntry,
     MachineRows,
     MachineView,
-    ModelState,
-    ModelVersion,
     OpenTraining,
-    RunInfo,
-    RunStatus,
     SchemaReport,
     TrainingEntry,
     Verdict,
@@ -32,6 +31,9 @@ from trainlease.model.observed import (
 )
 
 Answer = TypeVar("Answer")
+Made = Callable[[dict[str, str]], None]
+"""Hears the tags of each run that has come into being."""
+
 KUBE_TIMEOUT = 5.0
 DATABASE_TIMEOUT = 4.0
 POWER_TIMEOUT = 5.0
@@ -50,34 +52,36 @@ class LineKube:
 
     async def get(self, plural: str, namespace: str, name: str) -> Body:
         call = Call("kube", "get", False, KUBE_TIMEOUT)
-        return await self._send(call, lambda: self._kube.get(plural, namespace, name))
+        return await self._send(call, lambda: finish(self._kube.get(plural, namespace, name)))
 
     async def list(self, plural: str, namespace: str = "") -> tuple[list[Body], str]:
         call = Call("kube", "list", False, KUBE_TIMEOUT)
-        return await self._send(call, lambda: self._kube.list(plural, namespace))
+        return await self._send(call, lambda: finish(self._kube.list(plural, namespace)))
 
     async def create(self, plural: str, body: Body) -> Body:
         call = _write("create", plural, "", "", guarded=False)
-        return await self._send(call, lambda: self._kube.create(plural, body))
+        return await self._send(call, lambda: finish(self._kube.create(plural, body)))
 
     async def patch(self, plural: str, namespace: str, name: str, patch: Mapping[str, Any]) -> Body:
         guarded = "resourceVersion" in patch.get("metadata", {})
         call = _write("patch", plural, namespace, name, guarded=guarded)
-        return await self._send(call, lambda: self._kube.patch(plural, namespace, name, patch))
+        return await self._send(
+            call, lambda: finish(self._kube.patch(plural, namespace, name, patch))
+        )
 
     async def patch_status(
         self, plural: str, namespace: str, name: str, status: Mapping[str, Any], version: str
     ) -> Body:
         call = _write("patch", plural, namespace, name, guarded=True)
         return await self._send(
-            call, lambda: self._kube.patch_status(plural, namespace, name, status, version)
+            call, lambda: finish(self._kube.patch_status(plural, namespace, name, status, version))
         )
 
     async def delete(self, plural: str, namespace: str, name: str, uid: str) -> None:
         call = _write("delete", plural, namespace, name, guarded=False)
-        await self._send(call, lambda: self._kube.delete(plural, namespace, name, uid))
+        await self._send(call, lambda: finish(self._kube.delete(plural, namespace, name, uid)))
 
-    async def _send(self, call: Call, act: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
+    async def _send(self, call: Call, act: Callable[[], Answer]) -> Answer:
         return await self._line.send(self._server, call, act)
 
 
@@ -93,113 +97,92 @@ class LineDatabase:
         self._line, self._server, self._database = line, server, database
 
     async def check(self) -> SchemaReport:
-        return await self._read("check", self._database.check)
+        return await self._read("check", lambda: finish(self._database.check()))
 
     async def rows(self, machines: Mapping[str, str], cluster: str) -> dict[str, MachineRows]:
-        return await self._read("rows", lambda: self._database.rows(machines, cluster))
+        return await self._read("rows", lambda: finish(self._database.rows(machines, cluster)))
 
     async def tell(self, entry: LedgerEntry, judge: Judge) -> Verdict:
         call = Call("database", "tell", True, DATABASE_TIMEOUT, LATEST_SQL)
-        return await self._line.send(self._server, call, lambda: self._database.tell(entry, judge))
+        return await self._line.send(
+            self._server, call, lambda: finish(self._database.tell(entry, judge))
+        )
 
     async def tell_training(self, entry: TrainingEntry) -> bool:
         call = Call("database", "tell_training", True, DATABASE_TIMEOUT, LATEST_SQL)
         return await self._line.send(
-            self._server, call, lambda: self._database.tell_training(entry)
+            self._server, call, lambda: finish(self._database.tell_training(entry))
         )
 
     async def open_trainings(self, cluster: str) -> Sequence[OpenTraining]:
-        return await self._read("open", lambda: self._database.open_trainings(cluster))
+        return await self._read("open", lambda: finish(self._database.open_trainings(cluster)))
 
     async def close(self) -> None:
         return
 
-    async def _read(self, verb: str, act: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
+    async def _read(self, verb: str, act: Callable[[], Answer]) -> Answer:
         call = Call("database", verb, False, DATABASE_TIMEOUT)
         return await self._line.send(self._server, call, act)
 
 
 class LineProvider:
-    """One provider at the end of the line."""
+    """The machines of one flavour at the end of the line."""
 
-    def __init__(self, line: Line, server: Server, provider: Provider, process: Process) -> None:
-        self._line, self._server, self._provider = line, server, provider
-        self._process = process
+    def __init__(self, line: Line, server: Server, machines: FakeMachines) -> None:
+        self._line, self._server, self._machines = line, server, machines
 
     async def observe(self, machine: Machine) -> MachineView:
         call = Call("provider", "observe", False, POWER_TIMEOUT)
-        return await self._line.send(self._server, call, lambda: self._provider.observe(machine))
+        return await self._send(call, lambda: self._machines.view(machine))
 
     async def ensure_on(self, machine: Machine, workload: Workload) -> None:
         call = Call("provider", "ensure_on", True, POWER_TIMEOUT, LATEST_POWER)
-        await self._line.send(
-            self._server, call, lambda: self._provider.ensure_on(machine, workload)
-        )
+        landing = self._line.landing
+        await self._send(call, lambda: self._machines.start(machine, workload, landing.lateness))
 
     async def ensure_off(self, machine: Machine) -> None:
         call = Call("provider", "ensure_off", True, POWER_TIMEOUT, LATEST_POWER)
-        await self._line.send(self._server, call, lambda: self._provider.ensure_off(machine))
+        landing = self._line.landing
+        await self._send(call, lambda: self._machines.stop(machine, landing.lateness))
 
     async def forget(self, machine_uid: str, generation: int) -> None:
         call = Call("provider", "forget", True, POWER_TIMEOUT, LATEST_POWER)
-        await self._line.send(
-            self._server, call, lambda: self._provider.forget(machine_uid, generation)
-        )
+        await self._send(call, lambda: self._machines.forget(machine_uid, generation))
 
     def on_change(self, doorbell: Doorbell) -> None:
-        self._provider.on_change(lambda name: self._process.call(doorbell, name))
+        self._machines.add_bell(doorbell)
 
-
-class LineTracker:
-    """MLflow at the end of the line. `made` hears of each attempt whose run has come into being."""
-
-    def __init__(
-        self, line: Line, server: Server, tracker: Tracker, made: Callable[[NewRun], None]
-    ) -> None:
-        self._line, self._server, self._tracker = line, server, tracker
-        self._made = made
-
-    async def ensure_run(self, run: NewRun) -> RunInfo:
-        async def act() -> RunInfo:
-            info = await self._tracker.ensure_run(run)
-            self._made(run)
-            return info
-
-        return await self._write("ensure_run", act)
-
-    async def run(self, run_id: str) -> RunInfo:
-        return await self._read("run", lambda: self._tracker.run(run_id))
-
-    async def end_run(
-        self, run_id: str, status: RunStatus, tags: Mapping[str, str], log_tail: str
-    ) -> None:
-        await self._write("end_run", lambda: self._tracker.end_run(run_id, status, tags, log_tail))
-
-    async def open_runs(self, cluster: str) -> Sequence[RunInfo]:
-        return await self._read("open_runs", lambda: self._tracker.open_runs(cluster))
-
-    async def ensure_version(
-        self, model: str, run_id: str, tags: Mapping[str, str]
-    ) -> ModelVersion | None:
-        return await self._write(
-            "ensure_version", lambda: self._tracker.ensure_version(model, run_id, tags)
-        )
-
-    async def model_state(self, model: str) -> ModelState:
-        return await self._read("model_state", lambda: self._tracker.model_state(model))
-
-    async def promote(self, model: str, version: int, previous: int | None, reason: str) -> None:
-        await self._write(
-            "promote", lambda: self._tracker.promote(model, version, previous, reason)
-        )
-
-    async def describe(self, model: str, version: int, tags: Mapping[str, str]) -> None:
-        await self._write("describe", lambda: self._tracker.describe(model, version, tags))
-
-    async def _read(self, verb: str, act: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
-        call = Call("tracker", verb, False, TRACKER_TIMEOUT)
+    async def _send(self, call: Call, act: Callable[[], Answer]) -> Answer:
         return await self._line.send(self._server, call, act)
 
-    async def _write(self, verb: str, act: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
-        call = Call("tracker", verb, True, TRACKER_TIMEOUT, LATEST_SQL)
-        return await self._line.send(self._server, call, act)
+
+class LineApi:
+    """MLflow at the end of the line, request by request: what a request is called says all.
+
+    It is the Api of effects.tracking, whose twenty methods need no more than this.
+    """
+
+    def __init__(self, line: Line, server: Server, api: FakeApi, made: Made) -> None:
+        self._line, self._server, self._api, self._made = line, server, api, made
+
+    def __getattr__(self, verb: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+        writes = verb in TRACKER_WRITES
+        call = Call("tracker", verb, writes, TRACKER_TIMEOUT, LATEST_SQL if writes else 0.0)
+        request = getattr(self._api, verb)
+
+        async def send(*args: Any, **more: Any) -> Any:
+            def act() -> Any:
+                answer = finish(request(*args, **more))
+                if verb == "create_run":
+                    self._made(args[2])
+                return answer
+
+            return await self._line.send(self._server, call, act)
+
+        return send
+
+
+def line_tracker(line: Line, server: Server, mlflow: FakeMlflow, made: Made, user: str) -> Tracker:
+    """The production's tracker, over requests that go through the line."""
+    api = FakeApi(mlflow, user, OpenGate())
+    return ExactlyOnce(cast("Api", LineApi(line, server, api, made)))

@@ -207,11 +207,13 @@ def _job(
         spec["retries"] = {"application": rng.randint(0, 2)}
     if rng.random() < 0.15 and not is_long:
         spec["limits"] = {rng.choice(("running", "waiting", "total")): f"{rng.randint(20, 200)}s"}
+    if rng.random() < 0.15:
+        spec["ttl"] = f"{rng.randint(5, 100)}s"
     if rng.random() < 0.1:
         spec["suspend"] = True
     attempts = tuple(_behaviour(rng) for _ in range(3))
     if is_long:
-        attempts = (Behaviour(None, Cause.COMPLETED, 0.9),)
+        attempts = (Behaviour(None, Cause.COMPLETED, None), Behaviour(20.0, Cause.COMPLETED, 0.9))
     name = f"{spec.get('model', 'plain')}-{number}"
     return JobPlan(rng.uniform(0, LAST_APPLY), platform.name, name, spec, attempts)
 

@@ -48,7 +48,7 @@ class Bench:
     def start(self, call: Call = WRITE) -> None:
         self.process.start(self.loop, self.call(call))
 
-    async def _act(self) -> str:
+    def _act(self) -> str:
         if self.touched:
             raise Conflict("it has changed")
         self.landed.append(self.loop.time())

@@ -1,0 +1,228 @@
+"""What people, other programs and mishaps do to a world, each deed a line in one table.
+
+None of it goes through an operator's line: people's calls always arrive. Not in here: when it
+happens (`scenario`).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from simulator import objects
+from simulator.line import Health, Server, finish
+from simulator.scenario import HOLDS, Behaviour, Deed, HoldPlan, JobPlan
+from simulator.world import GATEWAY, SETTINGS, World
+from trainlease.effects.kube.merge import difference
+from trainlease.model.errors import NotFound
+from trainlease.model.observed import Workload
+from trainlease.model.reasons import Cause, Outcome
+from trainlease.model.training_job import Attempt, TrainingJob
+from trainlease.plan import outcome
+
+Act = Callable[[Deed], None]
+_GATEWAY_TRIES = 5
+
+
+class Deeds:
+    """See the module."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._gateway = world.kube.client_for(GATEWAY)
+        world.finished = self._finish_call
+        self._acts: dict[str, Act] = {
+            "suspend": lambda deed: self._set_job(deed.who, {"suspend": True}),
+            "resume": lambda deed: self._set_job(deed.who, {"suspend": False}),
+            "priority": lambda deed: self._set_job(deed.who, {"priority": 7}),
+            "delete job": lambda deed: self._delete("trainingjobs", *_split(deed.who)),
+            "delete lease": lambda deed: self._delete_lease(*_split(deed.who)),
+            "delete hold": lambda deed: self._delete("machineleases", HOLDS, deed.who),
+            "database down": lambda deed: self._turn(self._database(deed), Health.DOWN, deed),
+            "database frozen": lambda deed: self._turn(self._database(deed), Health.FROZEN, deed),
+            "tracker down": lambda deed: self._turn(world.mlflow_server, Health.DOWN, deed),
+            "kube down": lambda deed: self._turn(world.kube_server, Health.DOWN, deed),
+            "kill": lambda deed: world.operators.kill(deed.who),
+            "freeze": lambda deed: world.operators.pause(deed.who, deed.length),
+            "deaf": self._deafen,
+            "machine dies": self._lose,
+            "legacy run": lambda deed: self._legacy_takes(deed, turns_off=True),
+            "legacy leaves it on": lambda deed: self._legacy_takes(deed, turns_off=False),
+            "legacy frees": self._legacy_frees,
+        }
+
+    def schedule(self) -> None:
+        """All that the scenario has, each at its time."""
+        world, scenario = self._world, self._world.scenario
+        for job in scenario.jobs:
+            world.grounds.later(job.at, self.apply_job, job)
+        for hold in scenario.holds:
+            world.grounds.later(hold.at, self.apply_hold, hold)
+        for deed in scenario.deeds:
+            world.grounds.later(deed.at, self.do, deed)
+
+    def do(self, deed: Deed) -> None:
+        """One deed, now; what it concerns may be gone by then."""
+        world = self._world
+        world.trace.add(f"{world.loop.time():10.3f}  DEED {deed}\n")
+        try:
+            self._acts[deed.what](deed)
+        except NotFound:
+            return
+
+    def apply_job(self, plan: JobPlan) -> None:
+        """kubectl create, by the platform's adapter: its training's row stands before it."""
+        training = plan.spec.get("externalId")
+        if training is not None:
+            self._world.databases.add_training(plan.namespace, training)
+        finish(self._world.kube.create("trainingjobs", objects.job(plan)))
+
+    def apply_hold(self, plan: HoldPlan) -> None:
+        finish(self._world.kube.create("machineleases", objects.hold(plan)))
+
+    def calm(self) -> None:
+        """The storm is over: every server is up, nobody stands still or is deaf."""
+        world = self._world
+        world.weather.is_stormy = False
+        world.operators.thaw_all()
+        world.operators.deaf.clear()
+        for server in (world.kube_server, world.mlflow_server, world.power_server):
+            server.turn(Health.UP)
+        for platform in world.scenario.platforms:
+            away = platform.name == world.scenario.down_at_rest
+            world.databases[platform.name].server.turn(Health.DOWN if away else Health.UP)
+
+    def end_what_lasts(self) -> None:
+        """After the first rest: whatever the world kept going comes to an end."""
+        world = self._world
+        for platform in world.scenario.platforms:
+            world.databases[platform.name].server.turn(Health.UP)
+        for hold in world.scenario.holds:
+            self.do(Deed(0.0, "delete hold", hold.name))
+        for job in world.scenario.jobs:
+            uid = world.uid_of("trainingjobs", job.namespace, job.name)
+            if uid in world.long_runs:
+                self._end_long_run(job)
+
+    def _end_long_run(self, job: JobPlan) -> None:
+        title = f"{job.namespace}/{job.name}"
+        way = self._world.rng.choice(("delete job", "machine dies", "suspend"))
+        if way != "machine dies":
+            self.do(Deed(0.0, way, title))
+        else:
+            body = self._world.body_of("trainingjobs", job.namespace, job.name) or {}
+            machine = body.get("status", {}).get("machine")
+            self.do(Deed(0.0, way, machine or self._world.scenario.machines[0].name))
+        if way == "suspend":
+            self._world.grounds.later(20.0, self.do, Deed(0.0, "resume", title))
+
+    # -- people ----------------------------------------------------------------------------------
+
+    def _set_job(self, title: str, spec: dict[str, Any]) -> None:
+        finish(self._world.kube.patch("trainingjobs", *_split(title), {"spec": spec}))
+
+    def _delete(self, plural: str, namespace: str, name: str) -> None:
+        uid = self._world.uid_of(plural, namespace, name)
+        if uid is not None:
+            finish(self._world.kube.delete(plural, namespace, name, uid))
+
+    def _delete_lease(self, namespace: str, job: str) -> None:
+        """The lease of the job's present attempt, whichever that is."""
+        leases = self._world.observer.book.objects["machineleases"]
+        mine = [n for s, n in sorted(leases) if s == namespace and n.rpartition("-")[0] == job]
+        for name in mine[-1:]:
+            self._delete("machineleases", namespace, name)
+
+    # -- mishaps ---------------------------------------------------------------------------------
+
+    def _database(self, deed: Deed) -> Server:
+        return self._world.databases[deed.who].server
+
+    def _turn(self, server: Server, health: Health, deed: Deed) -> None:
+        if server.health is not Health.UP or not self._world.weather.is_stormy:
+            return
+        server.turn(health)
+        self._world.grounds.later(deed.length, self._heal, server)
+
+    def _heal(self, server: Server) -> None:
+        if self._world.weather.is_stormy:  # else it was healed, or is kept away on purpose
+            server.turn(Health.UP)
+
+    def _deafen(self, deed: Deed) -> None:
+        if self._world.weather.is_stormy:
+            self._world.operators.deaf[deed.who] = self._world.loop.time() + deed.length
+
+    def _lose(self, deed: Deed) -> None:
+        uid = self._world.uid_of("machines", "", deed.who)
+        if uid is not None:
+            self._world.provider_of(deed.who).lose(uid)
+
+    # -- the legacy program ----------------------------------------------------------------------
+
+    def _legacy_takes(self, deed: Deed, *, turns_off: bool) -> None:
+        """It takes the row if that says free, turns the machine on, and ends after a while."""
+        world = self._world
+        uid = world.uid_of("machines", "", deed.who)
+        if uid is None or not world.databases.legacy_takes(deed.where, deed.who):
+            return
+        world.grounds.later(world.rng.uniform(0.1, 3.0), self._legacy_starts, deed, turns_off)
+
+    def _legacy_starts(self, deed: Deed, turns_off: bool) -> None:
+        world = self._world
+        uid = world.uid_of("machines", "", deed.who) or ""
+        if world.on().get(deed.who, "off") != "off":
+            self._legacy_ends(deed, False)  # somebody runs there: it gives up
+            return
+        world.provider_of(deed.who).legacy_on(deed.who, uid)
+        world.grounds.later(deed.length, self._legacy_ends, deed, turns_off)
+
+    def _legacy_ends(self, deed: Deed, turns_off: bool) -> None:
+        world = self._world
+        uid = world.uid_of("machines", "", deed.who) or ""
+        if turns_off:
+            world.provider_of(deed.who).legacy_off(uid)
+        world.databases.legacy_gives_back(deed.where, deed.who)
+
+    def _legacy_frees(self, deed: Deed) -> None:
+        """It sets a row free that it does not own."""
+        self._world.databases.legacy_frees(deed.where, deed.who)
+
+    # -- the gateway -----------------------------------------------------------------------------
+
+    def _finish_call(self, workload: Workload, behaviour: Behaviour) -> None:
+        """The agent on the machine says how its training ended; the gateway stores it."""
+        world = self._world
+        if world.on().get(workload.machine) != workload.generation:
+            return
+        how = Outcome.SUCCEEDED if behaviour.cause is Cause.COMPLETED else Outcome.FAILED
+        attempt = Attempt(
+            number=workload.attempt,
+            machine=workload.machine,
+            generation=workload.generation,
+            run_id=workload.env.get("MLFLOW_RUN_ID"),
+        )
+        for _ in range(_GATEWAY_TRIES):
+            try:
+                body = finish(
+                    world.kube.get("trainingjobs", workload.job_namespace, workload.job_name)
+                )
+                job = TrainingJob.model_validate(body)
+                status = outcome.with_outcome(
+                    job, attempt, how, behaviour.cause, "finish call", world.clock.now(), SETTINGS
+                )
+                if status is None or job.uid != workload.job_uid:
+                    return
+                patch = difference(job.status.wire(), status.wire())
+                version = job.metadata.resource_version
+                finish(
+                    self._gateway.patch_status(
+                        "trainingjobs", job.namespace, job.name, patch, version
+                    )
+                )
+            except NotFound:
+                return
+            else:
+                return
+
+
+def _split(title: str) -> tuple[str, str]:
+    namespace, _, name = title.partition("/")
+    return namespace, name

@@ -1,0 +1,161 @@
+"""One seed from start to rest.
+
+The storm, then calm; a first rest, over which the world keeps some jobs, holds and perhaps one dead
+database going; the end of all that; a second rest; and a long while in which nothing may be
+written. Whatever does not come to rest in its time is a breach.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from simulator.deeds import Deeds
+from simulator.facts import Breach, Rest
+from simulator.loop import Deadlock, OutOfTime, VirtualLoop
+from simulator.loop import run as run_loop
+from simulator.operators import Table
+from simulator.promises_rest import COMES_TO_REST, QUIET
+from simulator.scenario import HOLDS, OPERATORS, STORM, draw
+from simulator.weather import AIMED_VERBS, Fault
+from simulator.world import World
+from trainlease.effects.tracking.fake import FakeTracker
+from trainlease.plan.actions import Wait
+from trainlease.reconcile.perform import TABLE
+
+STILL = 125.0
+"""Seconds without any movement that count as rest: longer than any timer of the operator."""
+LONGEST_UNREST = 1500.0
+SECOND_PLAN = 320.0
+_LOOK = 5.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one seed."""
+
+    seed: int
+    breaches: tuple[Breach, ...]
+    trace: str
+    """A digest of all that happened: the same for the same seed and code, in any process."""
+    hits: Counter[tuple[str, Fault]]
+    seconds: float
+    """Virtual seconds."""
+    steps: int
+    writes: int
+    """At the API server, but for Leases."""
+
+
+def spots() -> tuple[str, ...]:
+    """Where faults are aimed: the perform table's actions, and what is written beside them."""
+    return (*(kind.__name__ for kind in TABLE if kind is not Wait), *AIMED_VERBS)
+
+
+def run(seed: int, *, table: Table = TABLE, lines: list[str] | None = None) -> Result:
+    """Run this seed. `table` replaces the perform table; `lines` takes the trace, if given."""
+    worlds: list[World] = []
+
+    async def main(loop: VirtualLoop) -> None:
+        world = World(draw(seed, spots()), loop, table=table, lines=lines)
+        worlds.append(world)
+        await _play(world)
+
+    try:
+        run_loop(main)
+    except (Deadlock, OutOfTime) as error:
+        worlds[0].complain(COMES_TO_REST, str(error))
+    world = worlds[0]
+    return Result(
+        seed=seed,
+        breaches=tuple(world.observer.breaches),
+        trace=world.trace.digest.hexdigest(),
+        hits=world.weather.hits,
+        seconds=world.loop.time(),
+        steps=world.loop.steps,
+        writes=world.writes,
+    )
+
+
+async def _play(world: World) -> None:
+    deeds = Deeds(world)
+    await world.apply_all()
+    for name in OPERATORS:
+        world.operators.start(name)
+    deeds.schedule()
+    await _until(world, STORM)
+    deeds.calm()
+    await _rest(world, first=True)
+    deeds.end_what_lasts()
+    await _rest(world, first=False)
+    await _stay_quiet(world)
+
+
+async def _rest(world: World, *, first: bool) -> None:
+    """Wait until nothing moves, then let the observer judge."""
+    bound = world.loop.time() + LONGEST_UNREST
+    world.moved_at = world.loop.time()
+    while world.loop.time() - world.moved_at < STILL:
+        if world.loop.time() >= bound:
+            world.complain(COMES_TO_REST, f"it still moves after {LONGEST_UNREST:g} s of calm")
+            break
+        await _pause(world, _LOOK)
+    world.trace.add(f"{world.loop.time():10.3f}  REST\n")
+    world.observer.at_rest(await _read(world, first=first))
+
+
+async def _stay_quiet(world: World) -> None:
+    """A second plan is empty: nobody asks for anything, so nothing is written."""
+    before = len([w for w in world.kube.writes if w.plural != "leases"])
+    moved = world.moved_at
+    await _pause(world, SECOND_PLAN)
+    writes = [w for w in world.kube.writes if w.plural != "leases"][before:]
+    if writes:
+        first = writes[0]
+        what = f"{len(writes)} writes at rest, first {first.verb} {first.plural} {first.name}"
+        world.complain(QUIET, what)
+    elif world.moved_at != moved:
+        world.complain(QUIET, "a row or a machine changed at rest")
+
+
+async def _read(world: World, *, first: bool) -> Rest:
+    """All that the promises about rest need, read past every line."""
+    mlflow = world.mlflow
+    tracker = FakeTracker(mlflow)
+    runs = [run for run in mlflow.runs.values() if not run.deleted]
+    versions = [
+        await tracker.ensure_version(model, row.run_id, {})
+        for model, found in sorted(mlflow.models.items())
+        for row in found.versions.values()
+    ]
+    away = world.scenario.down_at_rest
+    return Rest(
+        at=world.loop.time(),
+        runs=[await tracker.run(run.run_id) for run in runs if run.tags],
+        versions=[v for v in versions if v is not None],
+        models={model: await tracker.model_state(model) for model in sorted(mlflow.models)},
+        trainings=world.databases.trainings(),
+        machine_on=world.on(),
+        claimed_by_legacy=world.databases.taken,
+        busy=_busy(world) if first else frozenset(),
+        down=frozenset({away}) if first and away else frozenset(),
+    )
+
+
+def _busy(world: World) -> frozenset[str]:
+    """What the world keeps going over the first rest."""
+    leases = world.observer.book.objects["machineleases"]
+    lasting = {hold.name for hold in world.scenario.holds if hold.length is None}
+    holds = [
+        body["metadata"]["uid"]
+        for (namespace, name), body in leases.items()
+        if namespace == HOLDS and name in lasting
+    ]
+    return frozenset((*world.long_runs, *holds))
+
+
+async def _until(world: World, at: float) -> None:
+    await _pause(world, at - world.loop.time())
+
+
+async def _pause(world: World, seconds: float) -> None:
+    done = world.loop.create_future()
+    world.grounds.later(seconds, done.set_result, None)
+    await done

@@ -1,0 +1,292 @@
+"""One world: everything outside the operators, built from a scenario, and what it tells.
+
+It holds the servers and their fakes, turns what happens there into facts for the observer, and
+keeps the trace. What people, programs and mishaps do to it is in `deeds`; the order of a whole run
+is in `runner`.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from simulator import objects
+from simulator.book import Limits
+from simulator.databases import Databases
+from simulator.facts import By, Fact, Powered, RunMade, Wrote
+from simulator.line import Grounds, Landing, Line, Server, finish
+from simulator.loop import Process, VirtualClock, VirtualLoop
+from simulator.observer import Observer
+from simulator.operators import Operators, Table
+from simulator.proxy import LATEST_POWER, LineDatabase, LineKube, LineProvider, line_tracker
+from simulator.scenario import Behaviour, Scenario
+from simulator.weather import Call, Weather
+from trainlease.effects.kube.fake import ADMIN, COLLECTOR, FakeKube
+from trainlease.effects.machines.fake_world import Course, FakeMachines, Flavour, PowerChange, Who
+from trainlease.effects.tracking.fake import FakeMlflow
+from trainlease.model import tracking as word
+from trainlease.model.errors import NotFound
+from trainlease.model.observed import Workload
+from trainlease.model.platform import Platform
+from trainlease.model.reasons import Cause
+from trainlease.model.settings import Settings
+from trainlease.reconcile.perform import TABLE
+from trainlease.reconcile.ports import Ports
+
+GATEWAY = "gateway"
+SETTINGS = Settings(
+    tracking_uri="http://mlflow",
+    boot_timeout=60,
+    quarantine_for=100,
+    backoff_most=40,
+    resync_every=100,
+    compare_every=100,
+    allow_process_machines=True,
+)
+"""The production's, but for waits that would only make a run longer."""
+_AUTHORS = {ADMIN: By.PERSON, COLLECTOR: By.CONTROLLER}
+_POWERED = {Who.US: By.US, Who.LEGACY: By.LEGACY, Who.ITSELF: By.ITSELF}
+_SKEW = 0.5
+_CODES = {Cause.COMPLETED: 0, Cause.OUT_OF_MEMORY: 137, Cause.EXIT_CODE: 1}
+
+Finished = Callable[[Workload, Behaviour], None]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A digest of all that happened, and its lines if somebody wants to read them."""
+
+    lines: list[str] | None
+    digest: Any
+
+    def add(self, line: str) -> None:
+        self.digest.update(line.encode())
+        if self.lines is not None:
+            self.lines.append(line)
+
+
+class World:
+    """See the module. `finished` is called when a training on a machine without records ends."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        loop: VirtualLoop,
+        *,
+        table: Table = TABLE,
+        lines: list[str] | None = None,
+    ) -> None:
+        self.scenario = scenario
+        self.loop = loop
+        self.rng = Random(f"world {scenario.seed}")
+        self.trace = Trace(lines, hashlib.sha256())
+        self.moved_at = 0.0
+        self.writes = 0
+        """Accepted writes at the API server, but for Leases."""
+        self.finished: Finished = lambda workload, behaviour: None
+        self.clock = VirtualClock(loop)
+        self.weather = Weather(Random(f"weather {scenario.seed}"), scenario.rates, scenario.aims)
+        self.grounds = Grounds(
+            loop,
+            self.weather,
+            self.rng,
+            Landing(),
+            touch=self._touch,
+            pause=lambda process: self.operators.pause_process(process),
+            kill=lambda process: self.operators.kill_process(process),
+        )
+        self.kube_server, self.mlflow_server = Server("API server"), Server("MLflow")
+        self.power_server = Server("provider")
+        self._build_outside()
+        self.operators = Operators(
+            self.grounds, self.kube, SETTINGS, self._connect, self._complain, table
+        )
+        self._counted = len(self.kube.writes)
+
+    # -- building --------------------------------------------------------------------------------
+
+    def _build_outside(self) -> None:
+        scenario = self.scenario
+        names = objects.namespaces(scenario.platforms)
+        self.kube = FakeKube(self.clock, seed=scenario.seed, namespaces=names)
+        system = next(
+            n for n in self.kube.objects("namespaces") if n["metadata"]["name"] == "kube-system"
+        )
+        limits = Limits(cluster=system["metadata"]["uid"], call_lateness=LATEST_POWER)
+        self.observer = Observer(limits)
+        self.observer.book.secrets = tuple(objects.password(p.name) for p in scenario.platforms)
+        self.kube.subscribe(self._wrote)
+        self.databases = Databases(scenario, limits.cluster, self.loop, self.see)
+        self.mlflow = FakeMlflow()
+        self.machines = {
+            "process": self._machines_of(Flavour.OBJECT),
+            "aws": self._machines_of(Flavour.INSTANCE),
+        }
+        self.behaviours = {(j.namespace, j.name): j for j in scenario.jobs}
+        self.long_runs: set[str] = set()
+        """Uids of jobs whose present run ends only by the world's word."""
+
+    def _machines_of(self, flavour: Flavour) -> FakeMachines:
+        return FakeMachines(
+            self.clock,
+            script=lambda workload: self._course(workload, flavour),
+            flavour=flavour,
+            journal=self._powered,
+        )
+
+    async def apply_all(self) -> None:
+        """What stands before the first job comes: platforms, their Secrets, machines."""
+        for platform in self.scenario.platforms:
+            await self.kube.create("secrets", objects.secret(platform))
+            own_names = self.databases.own_names(platform.name)
+            await self.kube.create("platforms", objects.platform(platform, own_names))
+        for machine in self.scenario.machines:
+            await self.kube.create("machines", objects.machine(machine))
+
+    def _connect(self, user: str, line: Line, process: Process) -> Ports:
+        def open_database(platform: Platform, dsn: str) -> LineDatabase:
+            book = self.databases[platform.name]
+            return LineDatabase(line, book.server, book.database.client())
+
+        return Ports(
+            kube=LineKube(line, self.kube_server, self.kube.client_for(user)),
+            clock=VirtualClock(self.loop, self.rng.uniform(-_SKEW, _SKEW)),
+            providers={
+                name: LineProvider(line, self.power_server, machines)
+                for name, machines in self.machines.items()
+            },
+            open_database=open_database,
+            tracker=line_tracker(line, self.mlflow_server, self.mlflow, self._made, user),
+        )
+
+    # -- questions -------------------------------------------------------------------------------
+
+    def provider_of(self, machine: str) -> FakeMachines:
+        """The machines among which this one is."""
+        plan = next(m for m in self.scenario.machines if m.name == machine)
+        return self.machines["process" if plan.leaves_record else "aws"]
+
+    def uid_of(self, plural: str, namespace: str, name: str) -> str | None:
+        body = self.body_of(plural, namespace, name)
+        return body["metadata"]["uid"] if body else None
+
+    def body_of(self, plural: str, namespace: str, name: str) -> dict[str, Any] | None:
+        return self.observer.book.objects[plural].get((namespace, name))
+
+    def on(self) -> dict[str, int | None]:
+        """Machines that are on, with the generation that turned them on (None: not ours)."""
+        return {name: g for machines in self.machines.values() for name, g in machines.on().items()}
+
+    # -- what happens becomes facts --------------------------------------------------------------
+
+    def see(self, fact: Fact, line: str) -> None:
+        """Tell the observer and the trace."""
+        self.moved_at = self.loop.time()
+        self.trace.add(f"{fact.at:10.3f}  {line}\n")
+        known = len(self.observer.breaches)
+        self.observer.see(fact)
+        for breach in self.observer.breaches[known:]:
+            self.trace.add(f"{breach.at:10.3f}  BREACH {breach.promise}: {breach.detail}\n")
+
+    def _wrote(self, verb: str, plural: str, body: dict[str, Any]) -> None:
+        write = self.kube.writes[-1]
+        if plural == "leases":
+            return
+        self.writes += 1
+        by = _AUTHORS.get(write.user, By.US)
+        version = body["metadata"]["resourceVersion"]
+        title = f"{write.namespace}/{write.name}" if write.namespace else write.name
+        line = f"{write.user} {verb} {plural} {title} @{version}"
+        if self.trace.lines is not None:
+            line += f" {_changes(write.before, write.after)}"
+        else:
+            self.trace.add(str(hash_of(body)))
+        fact = Wrote(
+            self.loop.time(), by, plural, write.namespace, write.name, write.before, write.after
+        )
+        self.see(fact, line)
+        if plural == "trainingjobs" and write.after is None:
+            self.grounds.later(self.rng.uniform(0.05, 5.0), self._collect)
+
+    def _collect(self) -> None:
+        self.kube.collect_garbage()
+
+    def _powered(self, change: PowerChange) -> None:
+        if not change.on:
+            self.long_runs.discard(change.job_uid)
+        lateness = change.lateness if change.by is Who.US else 0.0
+        fact = Powered(
+            self.loop.time(),
+            _POWERED[change.by],
+            change.machine,
+            change.uid,
+            change.on,
+            change.generation,
+            change.job_uid,
+            change.attempt,
+            lateness,
+        )
+        way = "on" if change.on else "off"
+        self.see(fact, f"{change.by} turned {change.machine} {way}, generation {change.generation}")
+
+    def _made(self, tags: dict[str, str]) -> None:
+        uid, attempt = tags[word.JOB_UID], int(tags[word.ATTEMPT])
+        self.see(RunMade(self.loop.time(), uid, attempt), f"run of {uid} attempt {attempt}")
+
+    def _complain(self, name: str, detail: str) -> None:
+        self.trace.add(f"{self.loop.time():10.3f}  BREACH {name}: {detail}\n")
+        self.observer.complain(self.loop.time(), name, detail)
+
+    complain = _complain
+
+    # -- how trainings go ------------------------------------------------------------------------
+
+    def _course(self, workload: Workload, flavour: Flavour) -> Course:
+        plan = self.behaviours[workload.job_namespace, workload.job_name]
+        behaviour = plan.behaviour(workload.attempt)
+        self._log(workload, behaviour)
+        boot = self.rng.uniform(0.0, 8.0)
+        if behaviour.length is None:
+            self.long_runs.add(workload.job_uid)
+        elif flavour is Flavour.INSTANCE and behaviour.cause is not Cause.MACHINE_LOST:
+            # Its agent says how it ended; the machine stays on until it is turned off.
+            self.grounds.later(boot + behaviour.length, self.finished, workload, behaviour)
+            return Course(seconds=None, boot=boot)
+        code = _CODES.get(behaviour.cause)
+        return Course(behaviour.length, boot, behaviour.cause, code, f"as drawn: {code}")
+
+    def _log(self, workload: Workload, behaviour: Behaviour) -> None:
+        run_id = workload.env.get("MLFLOW_RUN_ID")
+        if run_id in self.mlflow.runs and behaviour.score is not None:
+            self.mlflow.log_metrics(run_id, {"val_f1": behaviour.score})
+            self.mlflow.log_model(run_id)
+
+    # -- faults ----------------------------------------------------------------------------------
+
+    def _touch(self, call: Call) -> None:
+        """Somebody else changes the object that a call is about to change."""
+        plural, namespace, name = call.key
+        patch = {"metadata": {"annotations": {"touched": f"{self.loop.time():.6f}"}}}
+        try:
+            finish(self.kube.patch(plural, namespace, name, patch))
+        except NotFound:
+            return
+
+
+def hash_of(body: dict[str, Any]) -> str:
+    """A digest of an object that is the same in each process."""
+    return hashlib.blake2b(repr(body).encode(), digest_size=8).hexdigest()
+
+
+def _changes(before: Any, after: Any) -> str:
+    """What of an object's status and spec has changed, for people who read a trace."""
+    if before is None or after is None:
+        return ""
+    parts = []
+    for name in ("spec", "status"):
+        old, new = before.get(name) or {}, after.get(name) or {}
+        parts += [f"{k}={new.get(k)}" for k in new if new.get(k) != old.get(k)]
+        parts += [f"-{k}" for k in old if k not in new]
+    meta = after["metadata"].get("annotations"), before["metadata"].get("annotations")
+    return " ".join(parts) + (" (annotations)" if meta[0] != meta[1] else "")
