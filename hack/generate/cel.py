@@ -65,15 +65,10 @@ def fixed(fields: Mapping[str, bool], required: Iterable[str], kind: str) -> lis
 
 def named(kind: str, longest: int) -> list[Json]:
     """The rules of an object's own name, which others are made of."""
-    name = "self.metadata.name"
+    name, says = "self.metadata.name", f"the name of a {kind} has"
     return [
-        rule(
-            f"size({name}) <= {longest}", f"the name of a {kind} has at most {longest} characters"
-        ),
-        rule(
-            f"{name}.matches({_literal(NAME_PATTERN)})",
-            f"the name of a {kind} has small letters, digits and '-' only, and no dot",
-        ),
+        rule(f"size({name}) <= {longest}", f"{says} at most {longest} characters"),
+        rule(f"{name}.matches({_literal(NAME_PATTERN)})", f"{says} no dot, only a-z, 0-9 and '-'"),
     ]
 
 
