@@ -15,11 +15,17 @@ class Condition(StatusShape):
     """A Kubernetes condition (metav1.Condition)."""
 
     type: Annotated[str, Field(max_length=63)]
+    """What the condition speaks of."""
     status: Status
+    """True, False or Unknown."""
     reason: Annotated[str, Field(max_length=64)]
+    """Why, in one word."""
     message: Annotated[str, Field(max_length=4096)] = ""
+    """What happened, then what to do."""
     last_transition_time: Time
+    """When its status last changed."""
     observed_generation: int | None = None
+    """The generation of the spec that it speaks of."""
 
     @property
     def is_true(self) -> bool:

@@ -131,12 +131,19 @@ class Holder(StatusShape):
     """The lease that holds the machine, and whose attempt it is (blank for a hold)."""
 
     namespace: AnyName
+    """The lease's namespace."""
     name: AnyName
+    """The lease's name."""
     uid: Uid
+    """The lease's uid: a later lease of that name is another one."""
     platform: AnyName = ""
+    """The platform whose claim it is; blank for a hold."""
     job: AnyName | None = None
+    """The job's name."""
     job_uid: Uid | None = None
+    """The job's uid."""
     attempt: Count | None = None
+    """The number of the attempt."""
 
     @property
     def title(self) -> str:
@@ -148,41 +155,67 @@ class Usage(StatusShape):
     """What one platform used of this machine: decayed for the queue, whole for the bill."""
 
     platform: AnyName
+    """Whose use it is."""
     seconds: float = 0.0
+    """Seconds that the platform held this machine, ever."""
     decayed: float = 0.0
+    """The same with a half-life, as the queue reckons it, at `decayedAt`."""
     decayed_at: Time
+    """When `decayed` was reckoned."""
     cost: Decimal = "0"
+    """Seconds held times the price at their time."""
 
 
 class Transition(StatusShape):
     """One line of a machine's history."""
 
     at: Time
+    """When it was written."""
     state: MachineState
+    """The state from then on."""
     generation: Count
+    """The claim's generation."""
     holder: Title | None = None
+    """Who held the machine."""
     reason: Text
+    """Why."""
 
 
 class MachineStatus(StatusShape):
     """The ledger. `dbs`, `until` and `why` are what the printer columns show."""
 
     state: MachineState | None = None
+    """Free, Claimed or Stopping; none was ever observed where it is left out."""
     holder: Holder | None = None
+    """The lease that has it."""
     generation: Count = 0
+    """Counts the claims: one more at each."""
     fence_base: Count = 0
+    """What the fences of this machine start from: raised over one that is larger."""
     since: Time | None = None
+    """When the state began."""
     deadline: Time | None = None
+    """When the claim ends at the latest."""
     debts: Annotated[tuple[AnyName, ...], Field(max_length=64)] = ()
+    """Platforms whose database could not be told yet."""
     usage: Annotated[tuple[Usage, ...], Field(max_length=64)] = ()
+    """Time and cost by platform."""
     history: Annotated[tuple[Transition, ...], Field(max_length=20)] = ()
+    """The last 20 transitions, the oldest first."""
     blamed: Count = 0
+    """Failures in a row that the machine is to blame for."""
     quarantined_until: Time | None = None
+    """Until when it takes no new claim."""
     holder_title: Title | None = None
+    """The holder as people read it: the job, or the hold."""
     until: Annotated[str, Field(max_length=32)] | None = None
+    """The deadline as people read it."""
     dbs: Annotated[str, Field(max_length=16)] | None = None
+    """How many databases agree, of how many: 3/3."""
     why: Annotated[str, Field(max_length=1024)] | None = None
+    """What keeps it from a claim, or is owed."""
     conditions: Conditions = ()
+    """The conditions, each with reason and message."""
 
     def usage_of(self, platform: str) -> Usage | None:
         return next((u for u in self.usage if u.platform == platform), None)

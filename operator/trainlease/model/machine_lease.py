@@ -91,11 +91,17 @@ class MachineLeaseStatus(StatusShape):
     """The machine and generation that were granted, once and for good."""
 
     machine: AnyName | None = None
+    """The machine that was granted."""
     machine_uid: Uid | None = None
+    """Its uid: a later machine of that name is another one."""
     generation: Count | None = None
+    """The generation of this claim in the machine's ledger."""
     bound_at: Time | None = None
+    """When it was granted; a hold counts from here."""
     ended: Ended | None = None
+    """How a hold ended, set once."""
     conditions: Conditions = ()
+    """The conditions, each with reason and message."""
 
 
 class MachineLease(KubeObject):

@@ -167,9 +167,13 @@ class PlatformStatus(StatusShape):
     """`why` and `debts` are what the printer columns show."""
 
     why: Annotated[str, Field(max_length=1024)] | None = None
+    """What is wrong with its database, and what to do."""
     debts: Count = 0
+    """Writes that it could not be told yet."""
     compared: Time | None = None
+    """When all its rows were last read and compared."""
     conditions: Conditions = ()
+    """The conditions, each with reason and message."""
 
 
 class Platform(KubeObject):

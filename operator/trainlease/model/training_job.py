@@ -181,36 +181,57 @@ class Attempt(StatusShape):
     """One try, on one machine, with one lease and one MLflow run."""
 
     number: Count
+    """The attempt's number, from 1."""
     machine: AnyName | None = None
+    """The machine that it was granted."""
     generation: Count | None = None
+    """The generation of that claim in the machine's ledger."""
     run_id: Annotated[str, Field(max_length=64)] | None = None
+    """The MLflow run of this attempt; one and the same from before its placement."""
     started: Time | None = None
+    """When the training itself began."""
     ended: Time | None = None
+    """When the outcome was stored."""
     outcome: Outcome | None = None
+    """How it ended, set once."""
     cause: Cause | None = None
+    """Why it ended so."""
     message: Annotated[str, Field(max_length=4096)] | None = None
+    """What happened, then what to do."""
     metrics: Annotated[dict[str, float], Field(max_length=100)] = {}
+    """The metrics as last logged, so that MLflow may be down when the attempt ends."""
 
 
 class Accepted(StatusShape):
     """What was accepted, of the fields whose immutability no schema can carry."""
 
     params: Annotated[dict[ParamName, Param], Field(max_length=100)] = {}
+    """The parameters that every attempt gets."""
     pod_template: Annotated[dict[str, Any], Field(max_length=16)] | None = None
+    """The overlay that every attempt gets."""
 
 
 class TrainingJobStatus(StatusShape):
     """Where the job stands. `why`, `machine` and `model` are what the printer columns show."""
 
     state: JobState | None = None
+    """Where the job stands, in one word."""
     machine: AnyName | None = None
+    """The machine that it has now."""
     why: Annotated[str, Field(max_length=1024)] | None = None
+    """Why it stands there: what it waits for and until when, or how it ended."""
     model: Annotated[str, Field(max_length=256)] | None = None
+    """The registered model, with the version once there is one."""
     place: Count | None = None
+    """Its place in the queue, where it is told: the first three."""
     accepted: Accepted | None = None
+    """What was accepted, and is trained with whatever the spec says later."""
     attempts: Annotated[tuple[Attempt, ...], Field(max_length=128)] = ()
+    """Every attempt, the oldest first."""
     finished: Time | None = None
+    """When the job came to its end; its ttl counts from here."""
     conditions: Conditions = ()
+    """The conditions, each with reason and message."""
 
     @property
     def last_attempt(self) -> Attempt | None:
