@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -23,6 +24,19 @@ from trainlease.model.observed import Exit, Power, Workload
 from trainlease.model.reasons import Cause
 
 SECRET = "hunter2-and-more"
+OPERATOR = """
+import asyncio, os, pickle, signal, sys
+from pathlib import Path
+from trainlease.effects.clock import SystemClock
+from trainlease.effects.machines.process import ProcessProvider
+
+async def main():
+    folder, machine, work = pickle.loads(Path(sys.argv[1]).read_bytes())
+    await ProcessProvider(folder, clock=SystemClock(), grace=0.2).ensure_on(machine, work)
+    os.killpg(0, signal.SIGKILL)
+
+asyncio.run(main())
+"""
 
 
 async def run(process: ProcessBench, work: Workload) -> Exit:
@@ -257,6 +271,25 @@ async def test_a_host_that_goes_down_is_no_fault_of_the_training(process: Proces
     linux.send(leader, signal.SIGTERM)
     view = await watcher.off(process.machine)
     assert view.exits[1].cause is Cause.MACHINE_LOST
+
+
+async def test_what_runs_outlives_an_operator_that_is_killed_with_its_group(
+    process: ProcessBench, tmp_path: Path
+) -> None:
+    work = process.workload(process.machine, Ending.IGNORES_TERM)
+    (tmp_path / "operator.pickle").write_bytes(
+        pickle.dumps((process.folder, process.machine, work))
+    )
+    operator = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", OPERATOR, str(tmp_path / "operator.pickle"), start_new_session=True
+    )
+    assert await operator.wait() == -signal.SIGKILL
+    await process.running()
+    provider = process.provider()
+    watcher = Watcher(provider)
+    assert (await provider.observe(process.machine)).generation == 1
+    await provider.ensure_off(process.machine)
+    assert (await watcher.off(process.machine)).exits[1].cause is Cause.CANCELLED
 
 
 async def test_what_daemonised_away_ends_with_its_command(
