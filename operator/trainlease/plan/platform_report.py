@@ -35,7 +35,7 @@ def platform_report(
     said = (
         _reachable(reachable, trouble),
         _schema_valid(schema),
-        _in_sync(in_sync, reachable, debts),
+        _in_sync(platform, in_sync, reachable, debts, namespace_owner),
     )
     for kind, value, reason, message in filter(None, said):
         conditions = cond.with_condition(
@@ -94,8 +94,16 @@ def _schema_valid(schema: SchemaReport | None) -> Said | None:
     return kind, False, "Invalid", "\n".join(schema.problems)
 
 
-def _in_sync(in_sync: bool | None, reachable: bool | None, debts: int) -> Said | None:
+def _in_sync(
+    platform: Platform,
+    in_sync: bool | None,
+    reachable: bool | None,
+    debts: int,
+    namespace_owner: str | None,
+) -> Said | None:
     kind = PlatformCondition.IN_SYNC
+    if namespace_owner is not None:
+        return kind, False, "NamespaceTaken", f"{namespace_owner} owns {platform.spec.namespace}"
     if reachable is False:
         return kind, None, "DatabaseDown", "what it says cannot be read"
     if debts:

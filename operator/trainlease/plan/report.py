@@ -155,10 +155,10 @@ def _why(
         sentences.append(barred[1])
     sentences.append(_still_on(machine, rows_, view, now, settings))
     sentences += [f"{name} owes 1 write" for name in machine.status.debts]
-    owed = set(machine.status.debts)
-    sentences += [
-        text for name, text in _disagreeing(machine, platforms, rows_) if name not in owed
-    ]
+    said = set(machine.status.debts)
+    if barred and barred[0] is UnavailableReason.OCCUPIED_ELSEWHERE:
+        said |= {name for name, known in rows_.items() if known.is_foreign}
+    sentences += [t for name, t in _disagreeing(machine, platforms, rows_) if name not in said]
     return "; ".join(s for s in sentences if s)[:1024] or None
 
 

@@ -87,6 +87,8 @@ def disagreement(machine: Machine, fact: PlatformFact, rows: Rows) -> str:
     if known is None or known.fence < machine.status.fence or known.told is None:
         failed = known is not None and known.fence >= machine.status.fence
         trouble = known.trouble if known and failed and not fact.is_down else fact.trouble
+        if fact.platform.is_paused:
+            trouble = "it is paused"
         return f"{fact.name} is not told yet" + (f": {trouble}" if trouble else "")
     owner = known.owner or "another program"
     return {
