@@ -56,7 +56,7 @@ class LedgerRows:
     ) -> dict[str, Found]:
         """All rows of these machines (our name -> own name); `lock` keeps others from writing."""
         own = self._read_own(connection, machines, lock=lock)
-        spelled = {name: shown(row[0]) for name, row in own.items()}
+        spelled = dict(machines) | {name: shown(row[0]) for name, row in own.items()}
         sides = _read_sides(connection, spelled, cluster, lock=lock)
         return {name: self._found(own.get(name), sides.get(name, _Sides())) for name in machines}
 

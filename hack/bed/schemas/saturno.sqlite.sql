@@ -1,0 +1,22 @@
+CREATE TABLE maquinas (
+  nombre VARCHAR(64) NOT NULL PRIMARY KEY,
+  modelo_gpu VARCHAR(40) NOT NULL DEFAULT 'RTX 4090',
+  estado VARCHAR(20) NOT NULL DEFAULT 'libre',
+  usada_por VARCHAR(120) NULL,
+  notas TEXT NULL
+);
+CREATE TABLE entrenamientos (
+  id VARCHAR(36) NOT NULL PRIMARY KEY,
+  proyecto VARCHAR(80) NOT NULL DEFAULT 'caries',
+  estado VARCHAR(20) NOT NULL DEFAULT 'en_espera',
+  mensaje VARCHAR(500) NULL,
+  inicio DATETIME NULL,
+  fin DATETIME NULL
+);
+CREATE TABLE encendidos (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  maquina VARCHAR(64) NOT NULL,
+  usuario VARCHAR(120) NOT NULL,
+  encendida_en DATETIME NOT NULL,
+  apagada_en DATETIME NULL
+);
