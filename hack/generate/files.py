@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from generate import crd
+from generate import crd, reference, states
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def wanted() -> dict[Path, str]:
     """What each file should hold."""
-    return {ROOT / "crds" / f"{r.model.plural}.yaml": crd.text(r) for r in crd.RESOURCES}
+    definitions = {ROOT / "crds" / f"{r.model.plural}.yaml": crd.text(r) for r in crd.RESOURCES}
+    docs = ROOT / "docs"
+    return {
+        **definitions,
+        docs / "reference.md": reference.text(),
+        docs / "states.md": states.text(),
+    }
 
 
 def stale(files: dict[Path, str]) -> list[Path]:

@@ -9,12 +9,15 @@ from typing import Annotated, ClassVar
 import pytest
 from pydantic import Field
 
-from generate import cel
+from generate import cel, reference, states
 from generate.__main__ import main
 from generate.crd import RESOURCES, Resource, definition
 from generate.files import ROOT, stale, wanted
+from generate.markdown import table
 from generate.structural import Part, Unsupported, structural
 from trainlease.model.base import Says, Shape
+from trainlease.model.settings import Settings
+from trainlease.plan.states import TRANSITIONS, Arrow
 
 SPEC = Part("Thing", is_spec=True)
 STATUS = Part("Thing", is_spec=False)
@@ -145,6 +148,35 @@ def test_every_field_of_a_spec_says_what_it_means() -> None:
         if not schema.get("description")
     ]
     assert silent == []
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.kind)
+def test_the_reference_page_has_every_field_of_every_kind(resource: Resource) -> None:
+    page = reference.text()
+    rows = page.split(f"## {resource.kind}\n")[1].split("\n## ")[0].splitlines()
+    for part in (resource.spec, resource.status):
+        names = [field.alias or name for name, field in part.model_fields.items()]
+        assert [
+            name for name in names if not any(r.startswith(f"| `{name}` |") for r in rows)
+        ] == []
+
+
+def test_the_reference_page_has_every_setting_and_what_it_means() -> None:
+    lines = reference.text().splitlines()
+    for name in Settings.model_fields:
+        (line,) = (x for x in lines if x.startswith(f"| `TRAINLEASE_{name.upper()}` |"))
+        assert not line.endswith("|  |")
+
+
+@pytest.mark.parametrize("arrow", TRANSITIONS, ids=lambda arrow: arrow.when)
+def test_the_picture_has_every_arrow_with_one_colon(arrow: Arrow) -> None:
+    start = f"    {arrow.before or '[*]'} --> {arrow.after}: "
+    found = [line for line in states.text().splitlines() if line.startswith(start)]
+    assert [line.count(":") for line in found] == [1]
+
+
+def test_a_cell_of_a_table_may_hold_any_text() -> None:
+    assert table(["A"], [["x|y\nz"]]).splitlines()[-1] == "| x\\|y z |"
 
 
 def _fields(schema: cel.Json, at: str = "spec") -> Iterator[tuple[str, cel.Json]]:
