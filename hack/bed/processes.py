@@ -64,6 +64,11 @@ class Part:
     def is_running(self) -> bool:
         return self._popen.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """As the kernel told it (negative: the signal); None while it runs."""
+        return self._popen.poll()
+
     def stop(self, timeout: float = 10.0) -> None:
         """TERM, then KILL after `timeout`; its children too. Already ended is success."""
         _end(self._members, timeout)

@@ -221,5 +221,5 @@ async def test_a_kubeconfig_that_says_nothing_is_told_in_a_sentence(
     file.write_text(content)
     with pytest.raises(Forbidden, match="KUBECONFIG"):
         await KubeClient.connect(file)
-    with pytest.raises(Forbidden, match="KUBECONFIG"):
+    with pytest.raises(Forbidden, match="there is no file"):
         await KubeClient.connect(tmp_path / "nothing")

@@ -204,9 +204,12 @@ async def _configuration(kubeconfig: Path | None) -> Configuration:
     chosen = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG")
     if not chosen and _in_cluster(configuration):
         return configuration
+    files = chosen or str(Path.home() / ".kube" / "config")
+    if not any(Path(file).expanduser().is_file() for file in files.split(os.pathsep)):
+        raise Forbidden(f"no way to the API server: there is no file {files}; set KUBECONFIG")
     try:
         await load_kube_config(
-            config_file=chosen or str(Path.home() / ".kube" / "config"),
+            config_file=files,
             client_configuration=configuration,
             persist_config=False,
         )

@@ -1,0 +1,1 @@
+"""One module for each process: the only place that chooses real effects."""

@@ -1,0 +1,126 @@
+"""The operator's process: starts or says why not, hands over, outlives an API server's restart."""
+
+import json
+import os
+import signal
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.wiring.conftest import ROOT
+from tests.wiring.process import Replica, holder, lease, log_lines
+
+from bed.control_plane import ControlPlane
+from bed.fixtures import MakeControlPlane
+from bed.processes import sweep
+from bed.waiting import wait_until
+
+SYSTEM = "trainlease-system"
+Start = Callable[..., Replica]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts replicas that end with the test."""
+
+    def one(plane: ControlPlane, *options: str | Path) -> Replica:
+        return Replica(plane, tmp_path / "replicas", *options)
+
+    yield one
+    sweep(tmp_path / "replicas")
+
+
+def test_a_replica_leads_and_says_so(installed: ControlPlane, start: Start) -> None:
+    replica = start(installed).until_leader()
+    with urllib.request.urlopen(replica.probe) as answer:
+        assert answer.read() == b'{"role": "leader"}'
+    assert replica.terminate() == 0
+
+
+def test_sigterm_gives_the_lease_back_and_the_next_replica_need_not_wait(
+    installed: ControlPlane, start: Start
+) -> None:
+    first = start(installed).until_leader()
+    second = start(installed)
+    second.part.until(lambda: '"standing by"' in _probe(second), 60, "standing by")
+    os.kill(first.part.pid, signal.SIGTERM)
+    renewed = lease(installed)["leaseDurationSeconds"]
+    # Not a matter of luck: without the release it would take the Lease's whole duration.
+    second.part.until(lambda: holder(installed) == second.identity, renewed - 5, "the leader")
+    assert first.wait() == 0
+    assert second.terminate() == 0
+
+
+def test_each_line_of_the_log_is_json(installed: ControlPlane, start: Start) -> None:
+    replica = start(installed, "--log-format", "json").until_leader()
+    assert replica.terminate() == 0
+    lines = log_lines(replica)
+    assert any("leader" in line["event"] for line in lines)
+    assert all({"event", "level", "timestamp"} <= line.keys() for line in lines)
+
+
+def test_without_a_server_it_says_so_and_ends(
+    control_plane_factory: MakeControlPlane, start: Start
+) -> None:
+    plane = control_plane_factory(controller_manager=False, audit=False)
+    plane.stop()
+    replica = start(plane)
+    assert replica.wait() == 1
+    assert "the API server cannot be reached" in replica.log
+    assert "Traceback" not in replica.log
+
+
+def test_without_namespace_crds_or_rights_it_says_what_to_do(
+    control_plane_factory: MakeControlPlane, start: Start
+) -> None:
+    plane = control_plane_factory(controller_manager=False, audit=False)
+
+    def refusal() -> str:
+        replica = start(plane)
+        assert replica.wait() == 1
+        assert "Traceback" not in replica.log
+        return replica.log
+
+    assert "lacks a right" in refusal()
+    plane.kubectl("apply", "-f", ROOT / "manifests")
+    assert "install the CRDs" in refusal()
+    plane.kubectl("delete", "namespace", SYSTEM, "--wait=false")
+    plane.kubectl(
+        *("replace", "--raw", f"/api/v1/namespaces/{SYSTEM}/finalize", "-f", "-"),
+        input=json.dumps({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": SYSTEM}}),
+    )
+    assert "create it" in refusal()
+
+
+def test_it_outlives_a_restart_of_the_api_server(
+    control_plane_factory: MakeControlPlane, start: Start
+) -> None:
+    plane = control_plane_factory(controller_manager=False, audit=False)
+    plane.kubectl("apply", "-f", ROOT / "crds", "-f", ROOT / "manifests")
+    replica = start(plane).until_leader()
+    plane.kill_apiserver()
+    plane.start_apiserver()
+    renewed = lease(plane)["renewTime"]
+    replica.part.until(lambda: lease(plane)["renewTime"] > renewed, 60, "the leader still")
+    plane.apply(_machine("after"))
+    wait_until(lambda: "status" in plane.get("machine", "after"), 60, "the watch")
+    assert replica.terminate() == 0
+
+
+def _machine(name: str) -> dict[str, object]:
+    return {
+        "apiVersion": "trainlease.dev/v1alpha1",
+        "kind": "Machine",
+        "metadata": {"name": name},
+        "spec": {"pool": "test", "node": {"name": "srv-1"}},
+    }
+
+
+def _probe(replica: Replica) -> str:
+    try:
+        with urllib.request.urlopen(replica.probe) as answer:
+            said: bytes = answer.read()
+            return said.decode()
+    except OSError:
+        return ""
