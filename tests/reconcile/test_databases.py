@@ -1,0 +1,172 @@
+"""The databases while they are away, disagree, or are another program's: all in virtual time."""
+
+import asyncio
+
+from tests.reconcile.town import Town, condition, in_town
+from trainlease.effects.machines.fake_world import Course
+from trainlease.model.observed import RowState
+
+
+def test_the_own_database_away_keeps_a_job_waiting_and_says_so() -> None:
+    async def scenario(town: Town) -> None:
+        town.databases["saturno"].down = True
+        await town.create_job("caries")
+        job = await town.until_state("caries", "Waiting")
+
+        async def said() -> bool:
+            job = await town.job("caries")
+            return condition(job, "LeaseAcquired")["reason"] == "PlatformDatabaseDown"
+
+        await town.until(said)
+        town.databases["saturno"].down = False
+        await town.until_state("caries", "Succeeded")
+        assert job["metadata"]["name"] == "caries"
+
+    in_town(scenario, compare_every=20)
+
+
+def test_another_platforms_database_away_delays_nothing_and_is_noted_as_a_debt() -> None:
+    async def scenario(town: Town) -> None:
+        await town.create_job("caries")
+        await town.until_state("caries", "Running")
+        held = (await town.job("caries"))["status"]["machine"]
+        town.databases["nutresa"].down = True
+        await town.until_state("caries", "Succeeded")
+        await town.until_free(held)
+        status = await town.machine(held)
+        assert status["debts"] == ["nutresa"]
+        assert status["dbs"] == "1/2"
+        assert "nutresa owes 1 write" in status["why"]
+        town.databases["nutresa"].down = False
+
+        async def paid() -> bool:
+            status = await town.machine(held)
+            return not status.get("debts") and status["dbs"] == "2/2"
+
+        await town.until(paid)
+        assert set(town.rows(held).values()) == {RowState.FREE}
+        assert "why" not in await town.machine(held)
+
+    in_town(scenario)
+
+
+def test_a_frozen_database_holds_no_other_up() -> None:
+    async def scenario(town: Town) -> None:
+        town.databases["nutresa"].freeze()
+        await town.create_job("caries")
+        await town.until_state("caries", "Running")
+        held = (await town.job("caries"))["status"]["machine"]
+        assert town.rows(held)["saturno"] is RowState.OCCUPIED
+        await town.until_state("caries", "Succeeded")
+        await town.until_free(held)
+        town.databases["nutresa"].release()
+
+        async def agree() -> bool:
+            return set(town.rows(held).values()) == {RowState.FREE} and not (
+                await town.machine(held)
+            ).get("debts")
+
+        await town.until(agree)
+
+    in_town(scenario)
+
+
+def test_a_row_that_another_program_holds_keeps_its_machine_from_us() -> None:
+    async def scenario(town: Town) -> None:
+        for name in town.machines_by_name():
+            assert town.databases["saturno"].occupy(name, "airflow")
+        await asyncio.sleep(700)
+        await town.create_job("caries")
+        job = await town.until_state("caries", "Waiting")
+        assert condition(job, "LeaseAcquired")["reason"] == "OccupiedElsewhere"
+        assert "airflow" in job["status"]["why"]
+        town.databases["saturno"].free("gpu-2")
+        job = await town.until_state("caries", "Succeeded")
+        assert job["status"]["attempts"][-1]["machine"] == "gpu-2"
+        assert town.rows("gpu-1")["saturno"] is RowState.OCCUPIED
+
+    in_town(scenario)
+
+
+def test_a_row_taken_right_before_us_gives_the_claim_back_and_costs_no_retry() -> None:
+    async def scenario(town: Town) -> None:
+        town.databases["saturno"].occupy("gpu-1", "airflow")
+        await town.create_job("caries", retries={"infrastructure": 0})
+        job = await town.until_state("caries", "Succeeded")
+        causes = [a["cause"] for a in job["status"]["attempts"]]
+        assert causes == ["OccupiedElsewhere", "Completed"]
+        assert town.rows("gpu-1")["saturno"] is RowState.OCCUPIED
+
+    in_town(scenario)
+
+
+def test_a_held_machines_row_that_somebody_freed_is_put_right() -> None:
+    async def scenario(town: Town) -> None:
+        town.courses["caries"] = Course(seconds=3600)
+        await town.create_job("caries")
+        await town.until_state("caries", "Running")
+        held = (await town.job("caries"))["status"]["machine"]
+        town.databases["nutresa"].free(held, by="person")
+        await asyncio.sleep(310)
+        assert town.rows(held)["nutresa"] is RowState.OCCUPIED
+
+    in_town(scenario)
+
+
+def test_a_missing_table_is_said_with_what_to_do_and_blocks_only_its_own() -> None:
+    async def scenario(town: Town) -> None:
+        lacks = "table trainlease_ledger is missing: CREATE TABLE trainlease_ledger (...)"
+        town.databases["saturno"].lacks = (lacks,)
+        await asyncio.sleep(320)
+        body = await town.kube.get("platforms", "", "saturno")
+        assert lacks in condition(body, "SchemaValid")["message"]
+        await town.create_job("plaque", "nutresa")
+        await town.until_state("plaque", "Succeeded", "nutresa")
+        await town.create_job("caries")
+        job = await town.until_state("caries", "Waiting")
+        assert condition(job, "LeaseAcquired")["reason"] == "PlatformDatabaseDown"
+        town.databases["saturno"].lacks = ()
+        await town.until_state("caries", "Succeeded")
+
+    in_town(scenario)
+
+
+def test_a_machine_without_a_row_is_not_lent_to_that_platform() -> None:
+    async def scenario(town: Town) -> None:
+        for name in town.machines_by_name():
+            town.databases["saturno"].remove(name)
+        await asyncio.sleep(310)
+        await town.create_job("caries")
+        job = await town.until_state("caries", "Waiting")
+        assert condition(job, "LeaseAcquired")["reason"] == "NotAllowed"
+        assert "no row" in job["status"]["why"]
+
+    in_town(scenario)
+
+
+def test_a_restored_backup_is_told_anew() -> None:
+    async def scenario(town: Town) -> None:
+        backup = town.databases["nutresa"].snapshot()
+        town.courses["caries"] = Course(seconds=3600)
+        await town.create_job("caries")
+        await town.until_state("caries", "Running")
+        held = (await town.job("caries"))["status"]["machine"]
+        town.databases["nutresa"].restore(backup)
+        assert town.rows(held)["nutresa"] is RowState.FREE
+        await asyncio.sleep(310)
+        assert town.rows(held)["nutresa"] is RowState.OCCUPIED
+
+    in_town(scenario)
+
+
+def test_no_password_is_in_any_object() -> None:
+    async def scenario(town: Town) -> None:
+        await town.kube.patch(
+            "secrets", town.settings.namespace, "saturno-db", {"data": {"dsn": "bm8="}}
+        )
+        town.databases["saturno"].down = True
+        await asyncio.sleep(400)
+        for plural in ("platforms", "machines", "trainingjobs", "events"):
+            assert "secret-password" not in str(town.kube.objects(plural))
+
+    in_town(scenario)
