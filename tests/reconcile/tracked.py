@@ -1,13 +1,14 @@
 """Results over a fake MLflow in virtual time, with a gate that the test works."""
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.loop import VirtualClock, VirtualLoop
 from tests.builders import NOW, a_job, an_attempt
+
+from simulator.loop import VirtualClock, VirtualLoop, run
 from trainlease.effects.tracking.fake import Call, FakeMlflow, FakeTracker
-from trainlease.model.base import to_timedelta
 from trainlease.model.errors import AnswerLost, NotLeader, Unavailable
 from trainlease.model.reasons import Cause, JobState, Outcome
 from trainlease.model.settings import Settings
@@ -97,9 +98,21 @@ class Bench:
         self.rung.append((kind, name))
 
 
-async def sleep(seconds: float = 0.01) -> None:
-    import asyncio
+def in_virtual_time(test: Callable[[Bench], Awaitable[None]]) -> Callable[[], None]:
+    """The test in a loop of its own, where an hour passes at once."""
 
+    def in_loop() -> None:
+        async def main(loop: VirtualLoop) -> None:
+            await test(Bench(loop))
+            assert loop.failures == []
+
+        run(main, until=3600.0)
+
+    in_loop.__name__ = getattr(test, "__name__", "test")
+    return in_loop
+
+
+async def sleep(seconds: float = 0.01) -> None:
     await asyncio.sleep(seconds)
 
 

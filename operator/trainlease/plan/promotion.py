@@ -22,6 +22,7 @@ from trainlease.model.training_job import Goal, Promote, PromoteMode
 MLFLOW_INFINITY = 1.797e308
 """MLflow stores inf as the largest double, which would win for ever."""
 _NAMES_SHOWN = 20
+_PROMOTED = "promoted"
 
 
 class PromotionReason(StrEnum):
@@ -30,7 +31,10 @@ class PromotionReason(StrEnum):
     FIRST = "FirstVersion"
     BETTER = "Better"
     ALREADY = "AlreadyProduction"
+    NOT_SUCCEEDED = "NotSucceeded"
+    RUN_DELETED = "RunDeleted"
     NO_MODEL = "NoModel"
+    NOT_REGISTERED = "NotRegistered"
     METRIC_MISSING = "MetricMissing"
     NOT_FINITE = "MetricNotFinite"
     NOT_READY = "NotReady"
@@ -54,14 +58,18 @@ def decide(rule: Promote, candidate: ModelVersion, state: ModelState) -> Promoti
     """Judge a candidate; the most basic reason against it is the one that is told."""
     incumbent = state.production
     if incumbent is not None and incumbent.version == candidate.version:
-        sentence = f"promoted: v{candidate.version} is Production already"
-        return Promotion(True, PromotionReason.ALREADY, sentence)
+        return _already(candidate)
     refused = _unfit(rule, candidate) or _by_a_person(rule, candidate, state)
     if refused:
         return refused
     if incumbent is None:
         return _first(rule, candidate, state)
     return _incomparable(rule, candidate, incumbent) or _compared(rule, candidate, incumbent)
+
+
+def without_version(reason: PromotionReason, text: str) -> Promotion:
+    """The verdict on a job that has no version to judge."""
+    return _no(reason, text)
 
 
 def without_model() -> Promotion:
@@ -75,6 +83,14 @@ def without_model() -> Promotion:
 def is_finite(value: float) -> bool:
     """Whether a metric is a real number; MLflow's stand-in for inf is none."""
     return math.isfinite(value) and abs(value) < MLFLOW_INFINITY
+
+
+def _already(candidate: ModelVersion) -> Promotion:
+    """Promoted before the operator could say so, then it keeps its reason; or by a person."""
+    sentence = candidate.reason
+    if not sentence.startswith(_PROMOTED):
+        sentence = f"{_PROMOTED}: v{candidate.version} is Production already"
+    return Promotion(True, PromotionReason.ALREADY, sentence)
 
 
 def _unfit(rule: Promote, candidate: ModelVersion) -> Promotion | None:
@@ -110,7 +126,7 @@ def _by_a_person(rule: Promote, candidate: ModelVersion, state: ModelState) -> P
 def _first(rule: Promote, candidate: ModelVersion, state: ModelState) -> Promotion:
     value = _shown(candidate.metrics[rule.metric])[0]
     why = "the first version" if state.previous is None else "no version was Production"
-    return Promotion(True, PromotionReason.FIRST, f"promoted: {why}, {rule.metric} {value}")
+    return Promotion(True, PromotionReason.FIRST, f"{_PROMOTED}: {why}, {rule.metric} {value}")
 
 
 def _incomparable(
@@ -142,7 +158,7 @@ def _compared(rule: Promote, candidate: ModelVersion, incumbent: ModelVersion) -
     gain = _exact(ours) - _exact(theirs) if higher else _exact(theirs) - _exact(ours)
     if gain > 0 and gain >= _exact(rule.min_gain):
         sign = ">" if higher else "<"
-        sentence = f"promoted over v{incumbent.version}: {rule.metric} {new} {sign} {old}"
+        sentence = f"{_PROMOTED} over v{incumbent.version}: {rule.metric} {new} {sign} {old}"
         return Promotion(True, PromotionReason.BETTER, sentence)
     text = (
         f"{rule.metric} {new} is not {'above' if higher else 'below'} v{incumbent.version}'s {old}"

@@ -1,0 +1,210 @@
+"""What MLflow is told of an attempt, and what the job says of its results. Pure.
+
+An attempt's run is created with what is known before it has a machine, and ended with its true
+status. The job's two conditions ResultsRecorded and Promoted, the metrics of its attempts, and
+what the columns WHY and MODEL say of a promotion go out in one write.
+"""
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from trainlease.model import conditions as cond
+from trainlease.model import tracking as word
+from trainlease.model.base import joined
+from trainlease.model.observed import Exit, ModelVersion, NewRun, RunStatus
+from trainlease.model.reasons import JobCondition, JobState, Outcome
+from trainlease.model.training_job import Attempt, TrainingJob, TrainingJobStatus
+from trainlease.plan.job import effective_params
+from trainlease.plan.promotion import Promotion, is_finite
+from trainlease.plan.workload import experiment, registered_model
+
+MOST_METRICS = 100
+"""How many metrics an attempt's record keeps; MLflow has them all."""
+LONGEST_METRIC_NAME = 250
+RECORDED = "Recorded"
+NOT_CONFIGURED = "NotConfigured"
+NOT_CONFIGURED_SAYS = (
+    "no MLflow server is configured: start the operator with TRAINLEASE_TRACKING_URI"
+)
+
+_STATUS = {
+    Outcome.SUCCEEDED: RunStatus.FINISHED,
+    Outcome.FAILED: RunStatus.FAILED,
+    Outcome.LOST: RunStatus.FAILED,
+    Outcome.START_FAILED: RunStatus.FAILED,
+    Outcome.LIMIT_EXCEEDED: RunStatus.KILLED,
+    Outcome.CANCELLED: RunStatus.KILLED,
+    Outcome.SUSPENDED: RunStatus.KILLED,
+}
+
+
+@dataclass(frozen=True)
+class Results:
+    """What was found and done in MLflow for a job that has finished.
+
+    `metrics` by attempt number. `promotion` is None where the job names no rule. `notes` are
+    sentences about what could not be recorded for good (a run that a person deleted).
+    """
+
+    metrics: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    version: ModelVersion | None = None
+    promotion: Promotion | None = None
+    notes: tuple[str, ...] = ()
+
+
+def new_run(job: TrainingJob, number: int, cluster: str) -> NewRun:
+    """The run of this attempt; parameters are written as MLflow's own client writes them."""
+    spec = job.spec
+    about = {
+        word.IMAGE: spec.image,
+        word.DATA: spec.data,
+        word.CHECKPOINT: spec.checkpoint,
+        word.EXTERNAL_ID: spec.external_id,
+        word.EVAL_DATA: spec.promote.eval_data if spec.promote else None,
+    }
+    return NewRun(
+        experiment=experiment(job),
+        name=f"{job.name}-{number}",
+        cluster=cluster,
+        job_uid=job.uid,
+        namespace=job.namespace,
+        job_name=job.name,
+        attempt=number,
+        params={_param_name(k): str(value) for k, value in effective_params(job).items()},
+        tags={name: value for name, value in about.items() if value},
+    )
+
+
+def end_status(outcome: Outcome) -> RunStatus:
+    """MLflow's word for how the attempt ended."""
+    return _STATUS[outcome]
+
+
+def end_tags(attempt: Attempt) -> dict[str, str]:
+    """What the run says of its end beside MLflow's three words."""
+    tags = {
+        word.OUTCOME: attempt.outcome,
+        word.CAUSE: attempt.cause,
+        word.MACHINE: attempt.machine,
+        word.MESSAGE: attempt.message,
+    }
+    return {name: str(value) for name, value in tags.items() if value}
+
+
+def log_tail(exit_: Exit | None) -> str:
+    """The last lines that the training wrote, as far as its machine still has them."""
+    return exit_.log_tail if exit_ else ""
+
+
+def version_tags(
+    job: TrainingJob, number: int, cluster: str, metrics: Mapping[str, float]
+) -> dict[str, str]:
+    """Where a version comes from, and by what it is judged."""
+    tags = {
+        word.CLUSTER: cluster,
+        word.NAMESPACE: job.namespace,
+        word.JOB: job.name,
+        word.JOB_UID: job.uid,
+        word.ATTEMPT: str(number),
+    }
+    rule = job.spec.promote
+    if rule is None:
+        return tags
+    if rule.eval_data:
+        tags[word.EVAL_DATA] = rule.eval_data
+    tags[word.METRIC] = rule.metric
+    if rule.metric in metrics:
+        tags[word.METRIC_VALUE] = repr(metrics[rule.metric])
+    return tags
+
+
+def kept_metrics(job: TrainingJob, metrics: Mapping[str, float]) -> dict[str, float]:
+    """What an attempt's record keeps: finite values, the one that decides first of all."""
+    decides = job.spec.promote.metric if job.spec.promote else None
+    names = sorted(metrics, key=lambda name: (name != decides, name))
+    fit = [n for n in names if len(n) <= LONGEST_METRIC_NAME and is_finite(metrics[n])]
+    return {name: metrics[name] for name in sorted(fit[:MOST_METRICS])}
+
+
+def is_recorded(job: TrainingJob) -> bool:
+    """Whether nothing is left to do: the condition says so, also to a new operator."""
+    return cond.is_true(job.status.conditions, JobCondition.RESULTS_RECORDED)
+
+
+def is_known_unconfigured(job: TrainingJob) -> bool:
+    """Whether the job says already that there is no MLflow server to record it."""
+    said = cond.get(job.status.conditions, JobCondition.RESULTS_RECORDED)
+    return said is not None and said.reason == NOT_CONFIGURED
+
+
+def recorded(job: TrainingJob, results: Results, now: datetime) -> TrainingJobStatus:
+    """The status of a finished job with its results, for one write."""
+    status = job.status
+    for attempt in status.attempts:
+        kept = kept_metrics(job, results.metrics.get(attempt.number, {}))
+        status = status.with_attempt(attempt.but(metrics={**attempt.metrics, **kept}))
+    said = _with(
+        job, status, JobCondition.RESULTS_RECORDED, True, RECORDED, _what(job, results), now
+    )
+    if results.version is not None:
+        said = said.but(model=f"{results.version.model}/{results.version.version}")
+    promotion = results.promotion
+    if promotion is None:
+        return said
+    if status.state is JobState.SUCCEEDED:
+        said = said.but(why=promotion.sentence[:1024])
+    return _with(
+        job,
+        said,
+        JobCondition.PROMOTED,
+        promotion.promoted,
+        promotion.reason.value,
+        promotion.sentence,
+        now,
+    )
+
+
+def not_recorded(job: TrainingJob, reason: str, message: str, now: datetime) -> TrainingJobStatus:
+    """The status of a job whose results a person has to let in."""
+    return _with(job, job.status, JobCondition.RESULTS_RECORDED, False, reason, message, now)
+
+
+def _param_name(name: str) -> str:
+    """MLflow refuses a name that is no normal path, such as `a//b`."""
+    return name if posixpath.normpath(name) == name else name.replace("/", "_")
+
+
+def _what(job: TrainingJob, results: Results) -> str:
+    numbers = [str(a.number) for a in job.status.attempts]
+    attempts = (
+        f"attempt{'s' if len(numbers) > 1 else ''} {joined(numbers)}" if numbers else "nothing"
+    )
+    text = f"{attempts} in the experiment {experiment(job)}"
+    if results.version is not None:
+        text += f", the model as {results.version.model}/{results.version.version}"
+    elif registered_model(job) and job.status.state is JobState.SUCCEEDED:
+        text += ", no model"
+    return "; ".join((text, *results.notes))
+
+
+def _with(
+    job: TrainingJob,
+    status: TrainingJobStatus,
+    kind: JobCondition,
+    value: bool,
+    reason: str,
+    message: str,
+    now: datetime,
+) -> TrainingJobStatus:
+    conditions = cond.with_condition(
+        status.conditions,
+        kind,
+        value,
+        reason,
+        message,
+        now=now,
+        generation=job.metadata.generation,
+    )
+    return status.but(conditions=conditions)

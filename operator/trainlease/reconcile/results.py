@@ -1,0 +1,346 @@
+"""Each attempt's run, each finished job's results: prepared, recorded and promoted, off the path.
+
+Promises: nothing here delays a machine's release. Every step may stop anywhere and be repeated.
+Whether a finished job is recorded says its condition ResultsRecorded, so that a new operator asks
+MLflow nothing about old jobs. One model is judged by one job at a time, against what its alias
+says at that moment; a person's move of the alias is respected. A server that is away is asked by
+one call at a time, after a delay that doubles.
+
+Not in here: what is said and decided (plan.results, plan.promotion), how a run or a version comes
+to exist exactly once (effects.tracking).
+"""
+
+import asyncio
+import zlib
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any, ParamSpec, TypeVar
+
+import structlog
+
+from trainlease.effects.clock import Clock
+from trainlease.effects.tracking.base import Tracker
+from trainlease.model import tracking as word
+from trainlease.model.errors import (
+    BadSpec,
+    Conflict,
+    NeedsPerson,
+    NotFound,
+    NotLeader,
+    TrainleaseError,
+    Unavailable,
+)
+from trainlease.model.observed import Exit, ModelVersion, NewRun, RunStatus
+from trainlease.model.reasons import Cause, JobState, Outcome
+from trainlease.model.settings import Settings
+from trainlease.model.training_job import Attempt, TrainingJob, TrainingJobStatus
+from trainlease.plan import promotion as rule
+from trainlease.plan import results as plan
+from trainlease.plan.workload import registered_model
+from trainlease.reconcile.tracking_line import TrackingLine
+
+Answer = TypeVar("Answer")
+Asked = ParamSpec("Asked")
+Ring = Callable[[str, str], None]
+"""Wakes a key of the queue: its kind and its name."""
+IsGone = Callable[[str, str, str], Awaitable[bool]]
+"""Whether the job of this namespace, name and uid is gone, by a live GET."""
+AttemptId = tuple[str, int]
+"""An attempt by its job's uid and its number."""
+
+REFUSED = "Refused"
+_PERSON_DELAY = 60.0
+_JUDGE_TRIES = 3
+log = structlog.get_logger(__name__)
+
+
+class Results:
+    """What the loop asks about results. `tracker` None: none is configured.
+
+    `check` raises NotLeader unless this process leads. `cluster`, the uid of kube-system, is set
+    before the first call.
+    """
+
+    def __init__(
+        self,
+        tracker: Tracker | None,
+        clock: Clock,
+        settings: Settings,
+        check: Callable[[], None],
+        ring: Ring,
+    ) -> None:
+        self.cluster = ""
+        self._tracker = tracker
+        self._clock = clock
+        self._check = check
+        self._ring = ring
+        self._line = TrackingLine(clock, settings, self._line_changed)
+        self._jobs: dict[str, tuple[str, str]] = {}
+        self._runs: dict[AttemptId, str] = {}
+        self._preparing: dict[AttemptId, asyncio.Task[None]] = {}
+        self._ended: dict[AttemptId, Mapping[str, float]] = {}
+        self._gone: dict[AttemptId, str] = {}
+        self._found: dict[str, plan.Results] = {}
+        self._problems: dict[str, str] = {}
+        self._not_before: dict[str, float] = {}
+        self._refused: dict[str, None] = {}
+        self._models: dict[str, asyncio.Lock] = {}
+
+    @property
+    def trouble(self) -> str | None:
+        """Why no run can be made for anybody now, or None."""
+        return plan.NOT_CONFIGURED_SAYS if self._tracker is None else self._line.trouble
+
+    def trouble_of(self, job: TrainingJob) -> str | None:
+        """Why this job's next run cannot be made now, or None."""
+        return self.trouble or self._problems.get(job.uid)
+
+    def run_id(self, job: TrainingJob, attempt: int) -> str | None:
+        """The attempt's run, if it is known to be there."""
+        stored = job.status.attempt(attempt)
+        return (stored.run_id if stored else None) or self._runs.get((job.uid, attempt))
+
+    def prepare(self, job: TrainingJob, attempt: int) -> None:
+        """See to it that the attempt has a run, in the background; rings when it is there."""
+        key = (job.uid, attempt)
+        if self._tracker is None or self.run_id(job, attempt) or key in self._preparing:
+            return
+        self._jobs[job.uid] = (job.namespace, job.name)
+        work = self._prepare(job, attempt)
+        self._preparing[key] = asyncio.get_running_loop().create_task(work)
+
+    def is_due(self, job: TrainingJob) -> bool:
+        """Whether `record` has something to do now; costs nothing."""
+        if job.deleting or plan.is_recorded(job):
+            self._forget(job.uid)
+            return False
+        if self._tracker is None:
+            return job.is_finished and not plan.is_known_unconfigured(job)
+        if self._clock.monotonic() < self._not_before.get(job.uid, 0.0):
+            return False
+        ended = (a.number for a in job.status.attempts if a.outcome is not None)
+        return job.is_finished or any((job.uid, number) not in self._ended for number in ended)
+
+    async def record(self, job: TrainingJob, exits: Mapping[int, Exit]) -> TrainingJobStatus | None:
+        """End the runs of all ended attempts; of a finished job also record and promote.
+
+        The new status of a finished job, for one write, or None where nothing is to be written.
+        `exits` by attempt number, as far as they are still known. Raises Unavailable while
+        MLflow is away: nothing is lost, and the job is rung when it is back.
+        """
+        if not self.is_due(job):
+            return None
+        now = self._clock.now()
+        if self._tracker is None:
+            return plan.not_recorded(job, plan.NOT_CONFIGURED, plan.NOT_CONFIGURED_SAYS, now)
+        self._jobs[job.uid] = (job.namespace, job.name)
+        try:
+            await self._end_runs(job, exits)
+            if not job.is_finished:
+                return None
+            found = self._found.get(job.uid)
+            if found is None:
+                # Kept until it is stored: a write that is refused must not judge anew.
+                found = self._found[job.uid] = await self._results(job)
+        except NeedsPerson as error:
+            self._not_before[job.uid] = self._clock.monotonic() + _PERSON_DELAY
+            return plan.not_recorded(job, REFUSED, str(error), now) if job.is_finished else None
+        except Unavailable:
+            self._refused[job.title] = None
+            raise
+        return plan.recorded(job, found, now)
+
+    async def sweep(self, is_gone: IsGone) -> None:
+        """End the open runs of jobs that are gone, and put stages right; Unavailable if away."""
+        if self._tracker is None:
+            return
+        for run in await self._ask(self._server.open_runs, self.cluster):
+            if run.job_uid and await is_gone(run.namespace, run.job_name, run.job_uid):
+                await self._kill(run.run_id)
+        for uid, (namespace, name) in list(self._jobs.items()):
+            if await is_gone(namespace, name, uid):
+                self._forget(uid)
+        for model in list(self._models):
+            await self._ask(self._server.mirror, model)
+
+    async def close(self) -> None:
+        """End what is under way in the background."""
+        for task in list(self._preparing.values()):
+            task.cancel()
+        await asyncio.gather(*self._preparing.values(), return_exceptions=True)
+
+    # -- an attempt's run ------------------------------------------------------------------------
+
+    async def _prepare(self, job: TrainingJob, attempt: int) -> None:
+        key = (job.uid, attempt)
+        run = plan.new_run(job, attempt, self.cluster)
+        try:
+            while not await self._try_to_prepare(job, key, run):
+                if job.uid in self._problems:
+                    await asyncio.sleep(_PERSON_DELAY)
+                else:
+                    await self._line.rest(_share(job.uid))
+        except NotLeader:
+            return
+        finally:
+            if self._preparing.get(key) is asyncio.current_task():
+                del self._preparing[key]
+
+    async def _try_to_prepare(self, job: TrainingJob, key: AttemptId, run: NewRun) -> bool:
+        """Whether the run is there; a trouble of this job alone is kept for people."""
+        self._problems.pop(job.uid, None)
+        try:
+            self._runs[key] = (await self._ask(self._server.ensure_run, run)).run_id
+        except NotLeader:
+            raise
+        except Unavailable as error:
+            log.info("no run yet", job=job.title, attempt=key[1], why=str(error))
+        except TrainleaseError as error:
+            self._problems[job.uid] = str(error)
+        self._ring("job", job.title)
+        self._ring("placement", "")
+        return key in self._runs
+
+    async def _end_runs(self, job: TrainingJob, exits: Mapping[int, Exit]) -> None:
+        for attempt in job.status.attempts:
+            key = (job.uid, attempt.number)
+            if attempt.outcome is not None and key not in self._ended:
+                self._stop_preparing(key)
+                self._ended[key] = await self._end_run(job, attempt, exits.get(attempt.number))
+        if not job.is_finished:
+            return
+        for key in [k for k in self._runs if k[0] == job.uid and not job.status.attempt(k[1])]:
+            self._stop_preparing(key)
+            await self._kill(self._runs[key])
+            del self._runs[key]
+
+    async def _end_run(
+        self, job: TrainingJob, attempt: Attempt, exit_: Exit | None
+    ) -> Mapping[str, float]:
+        """The metrics of its run, which is ended now if it was not."""
+        assert attempt.outcome is not None
+        status = plan.end_status(attempt.outcome)
+        tags, tail, known = plan.end_tags(attempt), plan.log_tail(exit_), attempt.metrics
+        key = (job.uid, attempt.number)
+        try:
+            run_id = await self._run_of(job, attempt)
+            await self._ask(self._server.end_run, run_id, status, tags, tail, known)
+            return (await self._ask(self._server.run, run_id)).metrics
+        except NotFound:
+            self._gone[key] = f"the run of attempt {attempt.number} was deleted in MLflow"
+            return {}
+
+    async def _run_of(self, job: TrainingJob, attempt: Attempt) -> str:
+        known = self.run_id(job, attempt.number)
+        if known is not None:
+            return known
+        run = plan.new_run(job, attempt.number, self.cluster)
+        made = await self._ask(self._server.ensure_run, run)
+        self._runs[job.uid, attempt.number] = made.run_id
+        return made.run_id
+
+    async def _kill(self, run_id: str) -> None:
+        """End the run of an attempt that nobody speaks of any more."""
+        tags = {word.OUTCOME: str(Outcome.CANCELLED), word.CAUSE: str(Cause.CANCELLED)}
+        with suppress(NotFound):
+            await self._ask(self._server.end_run, run_id, RunStatus.KILLED, tags, "")
+
+    # -- a finished job's version ----------------------------------------------------------------
+
+    async def _results(self, job: TrainingJob) -> plan.Results:
+        numbers = [a.number for a in job.status.attempts]
+        metrics = {n: self._ended[job.uid, n] for n in numbers if (job.uid, n) in self._ended}
+        notes = tuple(self._gone[job.uid, n] for n in numbers if (job.uid, n) in self._gone)
+        version, verdict, more = await self._version(job)
+        return plan.Results(metrics, version, verdict, notes + more)
+
+    async def _version(
+        self, job: TrainingJob
+    ) -> tuple[ModelVersion | None, rule.Promotion | None, tuple[str, ...]]:
+        """The version, the verdict where there is a rule, and what else there is to say."""
+        model, wished = registered_model(job), job.spec.promote is not None
+        if model is None:
+            return None, None, ()
+        last = job.status.last_attempt
+        if job.status.state is not JobState.SUCCEEDED or last is None:
+            no = rule.without_version(rule.PromotionReason.NOT_SUCCEEDED, "the job did not succeed")
+            return None, no if wished else None, ()
+        if gone := self._gone.get((job.uid, last.number)):
+            no = rule.without_version(rule.PromotionReason.RUN_DELETED, gone)
+            return None, no if wished else None, ()
+        run_id = await self._run_of(job, last)
+        metrics = self._ended.get((job.uid, last.number), {})
+        tags = plan.version_tags(job, last.number, self.cluster, metrics)
+        try:
+            async with self._models.setdefault(model, asyncio.Lock()):
+                version = await self._ask(self._server.ensure_version, model, run_id, tags)
+                if version is None:
+                    return None, rule.without_model() if wished else None, ()
+                return version, await self._judge(job, version), ()
+        except BadSpec as error:
+            no = rule.without_version(rule.PromotionReason.NOT_REGISTERED, str(error))
+            return None, no if wished else None, () if wished else (str(error),)
+
+    async def _judge(self, job: TrainingJob, version: ModelVersion) -> rule.Promotion | None:
+        """Decide, and do it; again where somebody moved the alias in between."""
+        if job.spec.promote is None:
+            return None
+        model, number = version.model, version.version
+        for _ in range(_JUDGE_TRIES):
+            state = await self._ask(self._server.model_state, model)
+            verdict = rule.decide(job.spec.promote, version, state)
+            over = state.production.version if state.production else None
+            if not verdict.promoted:
+                reason = {word.REASON: verdict.sentence}
+                await self._ask(self._server.describe, model, number, reason)
+                return verdict
+            with suppress(Conflict):
+                await self._ask(self._server.promote, model, number, over, verdict.sentence)
+                return verdict
+        raise Conflict(f"the alias production of {model} moves too often")
+
+    # -- MLflow away, and back -------------------------------------------------------------------
+
+    @property
+    def _server(self) -> Tracker:
+        assert self._tracker is not None, "nobody asks where no tracker is configured"
+        return self._tracker
+
+    async def _ask(
+        self, verb: Callable[Asked, Awaitable[Answer]], *args: Asked.args, **more: Asked.kwargs
+    ) -> Answer:
+        self._check()
+        return await self._line.call(verb, *args, **more)
+
+    def _line_changed(self) -> None:
+        self._ring("placement", "")
+        if self._line.trouble is None:
+            refused, self._refused = self._refused, {}
+            for title in refused:
+                self._ring("results", title)
+
+    def _stop_preparing(self, key: AttemptId) -> None:
+        task = self._preparing.pop(key, None)
+        if task is not None:
+            task.cancel()
+
+    def _forget(self, uid: str) -> None:
+        if self._jobs.pop(uid, None) is None:
+            return
+        for key in [k for k in self._preparing if k[0] == uid]:
+            self._stop_preparing(key)
+        for of_attempts in (self._runs, self._ended, self._gone):
+            _drop(of_attempts, uid)
+        of_job: dict[str, Any]
+        for of_job in (self._found, self._problems, self._not_before):
+            of_job.pop(uid, None)
+
+
+def _drop(of_attempts: dict[AttemptId, Any], uid: str) -> None:
+    for key in [k for k in of_attempts if k[0] == uid]:
+        del of_attempts[key]
+
+
+def _share(uid: str) -> float:
+    """A number from 0 to 1 that belongs to this job, so that a run can be replayed."""
+    return zlib.crc32(uid.encode()) % 1000 / 1000
