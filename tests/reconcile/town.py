@@ -71,6 +71,9 @@ class Town:
                 operator.heard(word, plural, body) if plural in OURS else None
             )
         )
+        for plural in OURS:  # a watch begins with all that there is
+            for body in self.kube.objects(plural):
+                operator.heard("ADDED", plural, body)
         task = self.loop.create_task(operator.run())
         task.add_done_callback(lambda _: end())
         self.operators.append(task)

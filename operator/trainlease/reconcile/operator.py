@@ -106,6 +106,7 @@ class Operator:
         finally:
             self._leads = False
             election.cancel()
+            await self._results.close()
             await self._databases.close()
 
     async def stop(self) -> None:
