@@ -15,7 +15,7 @@ def test_the_own_database_away_keeps_a_job_waiting_and_says_so() -> None:
 
         async def said() -> bool:
             job = await town.job("caries")
-            return condition(job, "LeaseAcquired")["reason"] == "PlatformDatabaseDown"
+            return bool(condition(job, "LeaseAcquired")["reason"] == "PlatformDatabaseDown")
 
         await town.until(said)
         town.databases["saturno"].down = False

@@ -2,12 +2,13 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.reconcile.town import Town, condition, in_town
 from trainlease.effects.machines.fake_world import Course
-from trainlease.model.observed import RowState, TrainingWord
+from trainlease.model.observed import RowState, TrainingWord, Workload
 from trainlease.model.reasons import Cause
 
 FAILS = Course(seconds=5, cause=Cause.EXIT_CODE, code=1, message="exit code 1: no such column")
@@ -96,13 +97,12 @@ def test_a_deleted_job_gives_its_machine_back_and_its_training_a_last_word() -> 
         await town.create_job("caries", externalId="7")
         job = await town.until_state("caries", "Running")
         await asyncio.sleep(5)
-        trainings = town.databases["saturno"].data.trainings
-        assert trainings["7"].word is TrainingWord.RUNNING
+        assert town.training("7") is TrainingWord.RUNNING
         await town.kube.delete("trainingjobs", "saturno", "caries", job["metadata"]["uid"])
         town.kube.collect_garbage()
         await town.until_free()
         await asyncio.sleep(5)
-        assert trainings["7"].word is TrainingWord.FAILED
+        assert town.training("7") is TrainingWord.FAILED
         assert town.machines.on() == {}
         statuses = [run.status.value for run in town.mlflow.runs.values()]
         assert statuses == ["KILLED"]
@@ -185,7 +185,7 @@ def test_a_finished_job_goes_when_its_time_to_live_is_over() -> None:
         ({"secrets": ["keys"]}, "SecretMissing: Secret saturno/keys is missing"),
     ],
 )
-def test_what_cannot_be_says_what_to_do(wish: dict[str, object], want: str) -> None:
+def test_what_cannot_be_says_what_to_do(wish: dict[str, Any], want: str) -> None:
     async def scenario(town: Town) -> None:
         await town.create_job("caries", **wish)
 
@@ -216,7 +216,7 @@ def test_a_job_whose_secret_is_there_gets_its_keys() -> None:
         seen: list[dict[str, str]] = []
         script = town.machines.script
 
-        def look(workload):  # type: ignore[no-untyped-def]
+        def look(workload: Workload) -> Course:
             seen.append(dict(workload.secret_env))
             return replace(script(workload), seconds=1)
 

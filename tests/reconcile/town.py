@@ -20,7 +20,7 @@ from trainlease.effects.machines.fake_world import Course, FakeMachines
 from trainlease.effects.platforms.base import Database
 from trainlease.effects.platforms.fake import FakeDatabase
 from trainlease.effects.tracking.fake import FakeMlflow, FakeTracker
-from trainlease.model.observed import RowState, Workload
+from trainlease.model.observed import RowState, TrainingWord, Workload
 from trainlease.model.platform import Platform
 from trainlease.model.settings import Settings
 from trainlease.reconcile.operator import Operator
@@ -123,6 +123,10 @@ class Town:
     def rows(self, machine: str) -> dict[str, RowState | None]:
         """What each database's own row says of a machine."""
         return {name: db.read(machine).own for name, db in self.databases.items()}
+
+    def training(self, training_id: str) -> TrainingWord | None:
+        """What saturno's own row says of a training."""
+        return self.databases["saturno"].data.trainings[training_id].word
 
     def writes(self, plural: str, user: str = "one") -> list[str]:
         """Verb and subresource of each accepted write by the operator."""
