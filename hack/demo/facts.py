@@ -7,7 +7,8 @@ is of one host, so its times are of one clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -155,6 +156,7 @@ class Facts:
     """All that was seen of one demo."""
 
     platforms: tuple[str, ...]
+    confirm: Mapping[str, str] = field(default_factory=dict)
     ledger: tuple[LedgerWrite, ...] = ()
     outcomes: tuple[OutcomeWrite, ...] = ()
     flips: tuple[Flip, ...] = ()
@@ -202,6 +204,15 @@ def claims(facts: Facts) -> list[Claim]:
             if claimed:
                 found.append(Claim(machine, generation, claimed[0], free))
     return found
+
+
+def needed(facts: Facts, platform: str) -> list[str]:
+    """The platforms whose database must say occupied before a job of this one starts."""
+    return [
+        name
+        for name in facts.platforms
+        if (word := facts.confirm.get(name, "Own")) == "All" or (word == "Own" and name == platform)
+    ]
 
 
 def by_machine(facts: Facts) -> dict[str, list[LedgerWrite]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from demo.facts import (
@@ -18,12 +18,15 @@ from demo.facts import (
     by_machine,
     claims,
     milliseconds,
+    needed,
     occupied_at,
 )
 from demo.verdict import Verdict, verdict
 
 TICK = timedelta(milliseconds=10)
 """/proc tells a start in whole clock ticks, rounded down."""
+TRIGGER = timedelta(milliseconds=1)
+"""A trigger in SQLite tells whole milliseconds, rounded down."""
 
 
 def one_holder(facts: Facts) -> Verdict:
@@ -56,23 +59,17 @@ def one_machine(facts: Facts) -> Verdict:
 
 
 def occupied_before_start(facts: Facts) -> Verdict:
-    """The row of the job's own platform says occupied before the training's process starts."""
+    """Every database that must confirm says occupied before the training's process starts."""
     against, margins = [], []
     for claim, process in _started(facts):
-        platform, machine = claim.begin.platform, claim.machine
-        told = [
-            flip.at
-            for flip in facts.flips
-            if (flip.platform, flip.machine) == (platform, machine)
-            and flip.occupied
-            and claim.begin.at <= flip.at <= process.started + TICK
-        ]
-        if not told or not occupied_at(facts, platform, machine, process.started + TICK):
-            against.append(f"{_title(claim)} started while {platform} did not say occupied")
-        else:
-            margins.append(process.started - max(told))
+        for platform in needed(facts, claim.begin.platform):
+            told = _told(facts, claim, platform, process.started + TICK)
+            if told is None:
+                against.append(f"{_title(claim)} started while {platform} did not say occupied")
+            else:
+                margins.append(process.started - told)
     least = f", at the least {milliseconds(min(margins))} before" if margins else ""
-    evidence = f"{len(margins)} starts{least}"
+    evidence = f"{len(margins)} rows that had to say so did{least}"
     return verdict("occupied before the start", len(margins), evidence, against)
 
 
@@ -84,7 +81,10 @@ def free_after_end(facts: Facts) -> Verdict:
             continue
         looked_at += 1
         for claim, process in _started(facts):
-            if claim.machine == flip.machine and process.started < flip.at < process.last_seen:
+            if (
+                claim.machine == flip.machine
+                and process.started < flip.at + TRIGGER < process.last_seen
+            ):
                 early = milliseconds(process.last_seen - flip.at)
                 against.append(
                     f"{flip.platform} was told free {early} before {_title(claim)} ended"
@@ -137,10 +137,10 @@ def dead_database_holds_back_its_own(facts: Facts) -> Verdict:
         for claim, process in _started(facts):
             if not outage.begin <= process.started < outage.end:
                 continue
-            if claim.begin.platform == outage.platform:
-                against.append(f"{_title(claim)} started while its database was down")
-            else:
+            if claim.begin.platform != outage.platform:
                 others += 1
+            elif claim.begin.at >= outage.begin:  # one told before may start a moment later
+                against.append(f"{_title(claim)} started while its database was down")
     evidence = f"nothing of its platform started meanwhile, {others} of the others did"
     return verdict("a dead database holds back its own platform only", others, evidence, against)
 
@@ -207,6 +207,17 @@ def _started(facts: Facts) -> list[tuple[Claim, Process]]:
     """The claims whose training was seen to run."""
     seen: dict[AttemptId, Process] = {p.attempt_id: p for p in facts.processes}
     return [(c, seen[c.attempt_id]) for c in claims(facts) if c.attempt_id in seen]
+
+
+def _told(facts: Facts, claim: Claim, platform: str, by: datetime) -> datetime | None:
+    """Since when the platform's row says occupied, at the time `by`; None if it does not."""
+    of_row = [
+        flip
+        for flip in facts.flips
+        if (flip.platform, flip.machine) == (platform, claim.machine) and flip.at <= by
+    ]
+    last = max(of_row, key=lambda flip: flip.at, default=None)
+    return last.at if last and last.occupied else None
 
 
 def _freed(facts: Facts, claim: Claim) -> list[Flip]:

@@ -67,7 +67,9 @@ def table(
     wide: str = "",
 ) -> Table:
     """A table whose column `wide` takes the room that is left and may fold."""
-    drawn = Table(title=name, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    drawn = Table(
+        title=name, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False
+    )
     drawn.pad_edge, drawn.expand = False, bool(wide)
     for column in columns:
         is_wide = column == wide

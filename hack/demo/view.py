@@ -38,6 +38,7 @@ class MachineLine:
     until: str
     dbs: str
     why: str
+    debts: tuple[str, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -75,7 +76,7 @@ class View:
         return (
             bool(self.jobs)
             and all(job.settled for job in self.jobs)
-            and all(machine.state == "Free" and not machine.why for machine in self.machines)
+            and all(machine.state == "Free" and not machine.debts for machine in self.machines)
         )
 
 
@@ -100,6 +101,7 @@ def machine_line(machine: Object) -> MachineLine:
         until=status.get("until", ""),
         dbs=status.get("dbs", ""),
         why=status.get("why", ""),
+        debts=tuple(status.get("debts", ())),
     )
 
 

@@ -1,0 +1,143 @@
+"""The end of the demo, for people: what became of everything, and which promises held. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from demo.show import Row, coloured, databases, table
+from demo.tracked import TrackedRun, TrackedVersion
+from demo.verdict import Verdict
+from demo.view import DatabaseLine, Object, condition, job_line, title
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What was read at the end; `trainings` and `starts` are each platform's own rows."""
+
+    jobs: Sequence[Object] = ()
+    machines: Sequence[Object] = ()
+    databases: Sequence[DatabaseLine] = ()
+    trainings: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    starts: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    runs: Sequence[TrackedRun] = ()
+    versions: Sequence[TrackedVersion] = ()
+
+
+def report(ending: Ending, verdicts: Sequence[Verdict]) -> Group:
+    """Everything, the verdicts last."""
+    parts: list[RenderableType] = [
+        _jobs(ending.jobs),
+        *(_history(machine) for machine in ending.machines),
+        databases(ending.databases),
+        *(_rows(f"{name}'s trainings", rows) for name, rows in ending.trainings.items()),
+        *(_rows(f"{name}'s start log", rows) for name, rows in ending.starts.items()),
+        _runs(ending.runs),
+        _versions(ending.versions),
+        *promises(verdicts),
+    ]
+    spaced = [part for each in parts for part in (each, Text())]
+    return Group(*spaced)
+
+
+def promises(verdicts: Sequence[Verdict]) -> list[Text]:
+    """A line for each promise, and one for all."""
+    lines = [Text("Promises, as an observer saw them", style="bold")]
+    for each in verdicts:
+        mark, style = ("kept  ", "green") if each.kept else ("BROKEN", "bold red")
+        lines.append(Text.assemble("  ", (mark, style), "  ", each.line))
+    broken = sum(not each.kept for each in verdicts)
+    word = "each of them was kept" if not broken else f"{broken} of them broke"
+    lines.append(Text(f"{len(verdicts)} promises: {word}", style="green" if not broken else "red"))
+    return lines
+
+
+def _jobs(jobs: Sequence[Object]) -> RenderableType:
+    rows: list[Row] = []
+    for job in jobs:
+        line = job_line(job)
+        tries = [
+            f"{attempt['number']} {attempt.get('outcome', '')} on {attempt.get('machine', '')}"
+            for attempt in (job.get("status") or {}).get("attempts", ())
+        ]
+        said = [line.why, _said_of_promotion(job, line.why)]
+        why = "; ".join(text for text in said if text)
+        rows.append([line.title, coloured(line.state), "\n".join(tries), why, line.model])
+    return table("Jobs", ["JOB", "STATE", "ATTEMPTS", "WHY", "MODEL"], rows, wide="WHY")
+
+
+def _said_of_promotion(job: Object, why: str) -> str:
+    """The promotion's sentence, where the job's own does not say it already."""
+    message = condition(job, "Promoted").get("message", "")
+    return "" if message in why else message
+
+
+def _history(machine: Object) -> RenderableType:
+    rows: list[Row] = [
+        [
+            line["at"][11:23],
+            coloured(line["state"]),
+            str(line["generation"]),
+            line.get("holder", ""),
+            line["reason"],
+        ]
+        for line in (machine.get("status") or {}).get("history", ())
+    ]
+    name = f"History of {machine['metadata']['name']}{_costs(machine)}"
+    return table(name, ["AT", "STATE", "GEN", "HOLDER", "REASON"], rows, wide="REASON")
+
+
+def _costs(machine: Object) -> str:
+    usage = (machine.get("status") or {}).get("usage", ())
+    parts = [f"{one['platform']} {one['seconds']:.0f} s, {one['cost']}" for one in usage]
+    return f" (used by {'; '.join(parts)})" if parts else ""
+
+
+def _rows(name: str, rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    columns = list(rows[0]) if rows else ["(no rows)"]
+    cells: list[Row] = [[_cell(row[column]) for column in columns] for row in rows]
+    return table(name, columns, cells)
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _runs(runs: Iterable[TrackedRun]) -> RenderableType:
+    rows: list[Row] = [
+        [
+            run.experiment,
+            run.tags.get("trainlease.job", run.name),
+            run.tags.get("trainlease.attempt", ""),
+            coloured(run.status),
+            run.tags.get("trainlease.machine", ""),
+            ", ".join(f"{name} {value:.3f}" for name, value in sorted(run.metrics.items())),
+        ]
+        for run in runs
+    ]
+    columns = ["EXPERIMENT", "JOB", "ATTEMPT", "STATUS", "MACHINE", "METRICS"]
+    return table("MLflow runs", columns, rows)
+
+
+def _versions(versions: Iterable[TrackedVersion]) -> RenderableType:
+    rows: list[Row] = [
+        [
+            version.model,
+            str(version.number),
+            ", ".join(version.aliases),
+            version.stage if version.stage != "None" else "",
+            "" if version.value is None else f"{version.metric} {version.value:.3f}",
+            version.reason,
+        ]
+        for version in versions
+    ]
+    columns = ["MODEL", "VERSION", "ALIAS", "STAGE", "METRIC", "WHY"]
+    return table("Model versions", columns, rows, wide="WHY")
+
+
+def jobs_by_title(jobs: Iterable[Object]) -> dict[str, Object]:
+    return {title(job): job for job in jobs}
