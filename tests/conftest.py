@@ -1,3 +1,44 @@
-"""Real parts for every test that asks for them."""
+"""Real parts for every test that asks for them, and the order in which tests run.
+
+Quick tests come first. Tests that share a real part stay in one worker of pytest-xdist, so that
+each server is started once, and such suites, which wait, run beside those that compute.
+"""
+
+import pytest
 
 pytest_plugins = ["bed.fixtures"]
+
+_PARTS = {
+    "control_plane": "control-plane",
+    "control_plane_factory": "control-plane",
+    "mariadb_servers": "MariaDB",
+    "mlflow_server": "MLflow",
+}
+"""The bed's fixtures by the part that they stand for."""
+_COMPUTING = "tests/simulator"
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test that needs real parts the group of those parts; sort what is quick first."""
+    needs = {item.nodeid: _parts(item) for item in items}
+    group = _groups([parts for parts in needs.values() if parts])
+    for item in items:
+        if parts := needs[item.nodeid]:
+            item.add_marker(pytest.mark.xdist_group(group[min(parts)]))
+    items.sort(key=lambda item: (bool(needs[item.nodeid]), item.nodeid.startswith(_COMPUTING)))
+
+
+def _parts(item: pytest.Item) -> frozenset[str]:
+    names: tuple[str, ...] = getattr(item, "fixturenames", ())
+    return frozenset(_PARTS[name] for name in names if name in _PARTS)
+
+
+def _groups(sets: list[frozenset[str]]) -> dict[str, str]:
+    """Parts that any one test needs together are one group; the answer names it by part."""
+    group = {part: frozenset([part]) for part in _PARTS.values()}
+    for parts in sets:
+        joined = frozenset().union(*(group[part] for part in parts))
+        for part in joined:
+            group[part] = joined
+    return {part: "-and-".join(sorted(together)) for part, together in group.items()}
