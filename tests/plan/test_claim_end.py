@@ -140,6 +140,11 @@ def test_claimed_is_not_left_before_the_outcome_is_stored() -> None:
             MachineState.STOPPING,
         ),
         ("it is on", {"never_started": False, "view": on()}, MachineState.STOPPING),
+        (
+            "what was started is terminated, but something else is on",
+            {"never_started": False, "view": replace(on(None), exits={7: an_exit()})},
+            MachineState.STOPPING,
+        ),
         ("nobody can say", {"never_started": False, "view": None}, MachineState.STOPPING),
     ],
 )
