@@ -3,6 +3,7 @@
 import asyncio
 
 from tests.reconcile.town import Town, condition, in_town
+
 from trainlease.effects.machines.fake_world import Course
 from trainlease.model.observed import RowState
 

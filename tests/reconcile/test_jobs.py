@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-
 from tests.reconcile.town import Town, condition, in_town
+
 from trainlease.effects.machines.fake_world import Course
 from trainlease.model.observed import RowState, TrainingWord, Workload
 from trainlease.model.reasons import Cause

@@ -3,6 +3,7 @@
 import asyncio
 
 from tests.reconcile.town import Town, condition, in_town
+
 from trainlease.effects.machines.fake_world import Course
 from trainlease.model.observed import RowState
 
@@ -28,7 +29,7 @@ def test_a_claim_of_an_operator_that_ended_at_once_is_completed() -> None:
         async def claimed() -> bool:
             return any([(await town.machine(n)).get("holder") for n in town.machines_by_name()])
 
-        while not await claimed():
+        while not await claimed():  # noqa: ASYNC110  (between any two steps)
             await asyncio.sleep(0)
         await town.stop_operators()
         town.start_operator("two")
