@@ -22,7 +22,7 @@ from demo.report import report
 from demo.screen import Screen
 from demo.watcher import Watcher
 
-_LONGEST = 300.0
+_LONGEST = 600.0
 _LOOK_EVERY = 0.5
 _PLAIN_WIDTH = 160
 

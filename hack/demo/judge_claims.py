@@ -94,21 +94,25 @@ def free_after_end(facts: Facts) -> Verdict:
 
 
 def outcome_before_free(facts: Facts) -> Verdict:
-    """The attempt's outcome is stored before anybody hears of free: databases or ledger."""
+    """The attempt's outcome is stored once, and before anybody hears of free."""
     against, looked_at = [], 0
     for claim in claims(facts):
-        stored = next((o for o in facts.outcomes if o.attempt_id == claim.attempt_id), None)
-        if stored is None:
+        stored = [o for o in facts.outcomes if o.attempt_id == claim.attempt_id]
+        if not stored:
             if claim.free:
                 against.append(f"{_title(claim)} was freed without an outcome")
             continue
         looked_at += 1
-        early = [flip.platform for flip in _freed(facts, claim) if flip.at < stored.at]
+        if len(stored) > 1:
+            words = " and then ".join(outcome.outcome for outcome in stored)
+            against.append(f"{_title(claim)} was {words}")
+        first = min(stored, key=lambda outcome: outcome.revision)
+        early = [flip.platform for flip in _freed(facts, claim) if flip.at < first.at]
         if early:
             against.append(f"{early[0]} was told free before {_title(claim)} had its outcome")
-        if claim.free and claim.free.revision < stored.revision:
+        if claim.free and claim.free.revision < first.revision:
             against.append(f"{claim.machine} was Free before {_title(claim)} had its outcome")
-    evidence = f"{looked_at} outcomes, each stored before its machine was freed"
+    evidence = f"{looked_at} outcomes, each stored once and before its machine was freed"
     return verdict("the outcome before free", looked_at, evidence, against)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -12,7 +13,7 @@ from rich.text import Text
 from demo.show import Row, coloured, databases, table
 from demo.tracked import TrackedRun, TrackedVersion
 from demo.verdict import Verdict
-from demo.view import DatabaseLine, Object, condition, job_line, title
+from demo.view import DatabaseLine, Object, job_line
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,12 @@ def report(ending: Ending, verdicts: Sequence[Verdict]) -> Group:
         *(_history(machine) for machine in ending.machines),
         databases(ending.databases),
         *(_rows(f"{name}'s trainings", rows) for name, rows in ending.trainings.items()),
-        *(_rows(f"{name}'s start log", rows) for name, rows in ending.starts.items()),
+        _starts(ending.starts),
         _runs(ending.runs),
         _versions(ending.versions),
-        *promises(verdicts),
     ]
     spaced = [part for each in parts for part in (each, Text())]
-    return Group(*spaced)
+    return Group(*spaced, *promises(verdicts))
 
 
 def promises(verdicts: Sequence[Verdict]) -> list[Text]:
@@ -64,16 +64,8 @@ def _jobs(jobs: Sequence[Object]) -> RenderableType:
             f"{attempt['number']} {attempt.get('outcome', '')} on {attempt.get('machine', '')}"
             for attempt in (job.get("status") or {}).get("attempts", ())
         ]
-        said = [line.why, _said_of_promotion(job, line.why)]
-        why = "; ".join(text for text in said if text)
-        rows.append([line.title, coloured(line.state), "\n".join(tries), why, line.model])
+        rows.append([line.title, coloured(line.state), "\n".join(tries), line.why, line.model])
     return table("Jobs", ["JOB", "STATE", "ATTEMPTS", "WHY", "MODEL"], rows, wide="WHY")
-
-
-def _said_of_promotion(job: Object, why: str) -> str:
-    """The promotion's sentence, where the job's own does not say it already."""
-    message = condition(job, "Promoted").get("message", "")
-    return "" if message in why else message
 
 
 def _history(machine: Object) -> RenderableType:
@@ -88,19 +80,31 @@ def _history(machine: Object) -> RenderableType:
         for line in (machine.get("status") or {}).get("history", ())
     ]
     name = f"History of {machine['metadata']['name']}{_costs(machine)}"
-    return table(name, ["AT", "STATE", "GEN", "HOLDER", "REASON"], rows, wide="REASON")
+    return table(name, ["AT (UTC)", "STATE", "GEN", "HOLDER", "REASON"], rows, wide="REASON")
 
 
 def _costs(machine: Object) -> str:
     usage = (machine.get("status") or {}).get("usage", ())
-    parts = [f"{one['platform']} {one['seconds']:.0f} s, {one['cost']}" for one in usage]
-    return f" (used by {'; '.join(parts)})" if parts else ""
+    parts = [f"{u['platform']} {u['seconds']:.0f} s for {float(u['cost']):.4f}" for u in usage]
+    return f": used by {', '.join(parts)}" if parts else ""
 
 
 def _rows(name: str, rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     columns = list(rows[0]) if rows else ["(no rows)"]
     cells: list[Row] = [[_cell(row[column]) for column in columns] for row in rows]
     return table(name, columns, cells)
+
+
+def _starts(logs: Mapping[str, Sequence[Mapping[str, Any]]]) -> RenderableType:
+    """The start logs side by side: the n-th line of each."""
+    lines = zip_longest(*([_start(row) for row in rows] for rows in logs.values()), fillvalue="")
+    cells: list[Row] = [list(line) for line in lines]
+    return table("Start logs: who turned which machine on, and when", list(logs), cells)
+
+
+def _start(row: Mapping[str, Any]) -> str:
+    began, ended = (str(row[name] or "")[11:19] for name in ("started", "ended"))
+    return f"{row['machine']} {began}-{ended} {row['who'].removeprefix('trainlease:')}"
 
 
 def _cell(value: object) -> str:
@@ -137,7 +141,3 @@ def _versions(versions: Iterable[TrackedVersion]) -> RenderableType:
     ]
     columns = ["MODEL", "VERSION", "ALIAS", "STAGE", "METRIC", "WHY"]
     return table("Model versions", columns, rows, wide="WHY")
-
-
-def jobs_by_title(jobs: Iterable[Object]) -> dict[str, Object]:
-    return {title(job): job for job in jobs}

@@ -29,7 +29,8 @@ _NEWS_SHOWN = 5
 
 def live(view: View, news: Sequence[str]) -> Group:
     """Everything at one moment, and what the demo itself did last."""
-    parts: list[RenderableType] = [jobs(view), machines(view), databases(view.databases)]
+    tables = (jobs(view), machines(view), databases(view.databases))
+    parts: list[RenderableType] = [part for each in tables for part in (each, Text())]
     parts += [Text(line, style="magenta") for line in news[-_NEWS_SHOWN:]]
     return Group(*parts)
 

@@ -42,8 +42,9 @@ class MachineLine:
 
     @property
     def shown(self) -> str:
-        held = f"by {self.holder} until {self.until}" if self.holder else ""
-        parts = [f"{self.state or 'new'} {held}".strip(), self.why]
+        held = f" by {self.holder}" if self.holder else ""
+        until = f" until {self.until}" if self.until else ""
+        parts = [f"{self.state or 'new'}{held}{until}", self.why]
         return "; ".join(part for part in parts if part)
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.demo.story import A, B, at, story, without
 
 from demo import judge_claims, judge_results
-from demo.facts import Facts, Flip, LedgerWrite, Outage, Process, Row, Run, Version
+from demo.facts import Facts, Flip, LedgerWrite, Outage, OutcomeWrite, Process, Row, Run, Version
 from demo.judges import JUDGES, Judge, judge
 
 
@@ -96,6 +96,11 @@ BREACHES: dict[str, tuple[Judge, Facts, str]] = {
         with_process(0, last_seen=at(8)),
         "two trainings ran on gpu-1",
     ),
+    "a start before a database that confirms every lease was told": (
+        judge_claims.occupied_before_start,
+        replace(without(story(), flip(1.12, "latam")), confirm={"latam": "All"}),
+        "nutresa/b (attempt 1) started while latam did not say occupied",
+    ),
     "a training that nobody claimed a machine for": (
         judge_claims.one_holder,
         replace(story(), processes=(Process("uid-x", 1, at(1), at(2)),)),
@@ -140,6 +145,13 @@ BREACHES: dict[str, tuple[Judge, Facts, str]] = {
         judge_claims.outcome_before_free,
         replace(story(), outcomes=story().outcomes[:1]),
         "saturno/a (attempt 1) was freed without an outcome",
+    ),
+    "an outcome that is overwritten": (
+        judge_claims.outcome_before_free,
+        replace(
+            story(), outcomes=(*story().outcomes, OutcomeWrite(45, at(11), "", B, 1, "Succeeded"))
+        ),
+        "nutresa/b (attempt 1) was Lost and then Succeeded",
     ),
     "a database that was neither told free nor noted": (
         judge_claims.free_told_or_owed,
