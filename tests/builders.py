@@ -180,11 +180,17 @@ def a_platform(
     paused: bool = False,
     language: Language = Language.EN,
     names: dict[str, str] | None = None,
+    deleting: bool = False,
     **status: Any,
 ) -> Platform:
     """A platform that owns the namespace of its own name."""
     return Platform(
-        metadata=Meta(name=name, uid=f"uid-{name}", annotations={PAUSED: "true"} if paused else {}),
+        metadata=Meta(
+            name=name,
+            uid=f"uid-{name}",
+            deletion_timestamp=NOW if deleting else None,
+            annotations={PAUSED: "true"} if paused else {},
+        ),
         spec=PlatformSpec(
             mode=mode,
             namespace=name,

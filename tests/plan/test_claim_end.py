@@ -160,9 +160,10 @@ def test_a_job_that_is_gone_needs_no_outcome() -> None:
     assert stored(decided(facts)).state is MachineState.STOPPING
 
 
-def test_a_job_that_finished_beside_its_grant_gives_the_machine_back() -> None:
+@pytest.mark.parametrize("lease", [LEASE, None])
+def test_a_job_that_finished_beside_its_grant_gives_the_machine_back(lease: Any) -> None:
     done = a_job(status={"state": JobState.FAILED})
-    want = stored(decided(claimed(job=done, rows=TOLD_FREE)))
+    want = stored(decided(claimed(job=done, lease=lease, rows=TOLD_FREE)))
     assert want.state is MachineState.FREE
 
 

@@ -120,7 +120,8 @@ def _is_being_told(
     if any(fence >= machine.status.occupied_fence for fence in telling.values()):
         return True
     acts = machine.is_enforced and not machine.is_paused and machine.status.state in _TOLD_IN
-    return acts and bool(rows.untold(platforms, rows_, telling, machine.status.fence))
+    staying = [p for p in platforms if not p.platform.deleting]
+    return acts and bool(rows.untold(staying, rows_, telling, machine.status.fence))
 
 
 def _dbs(machine: Machine, platforms: Iterable[PlatformFact], rows_: Rows) -> str | None:
@@ -135,8 +136,9 @@ def _dbs(machine: Machine, platforms: Iterable[PlatformFact], rows_: Rows) -> st
 
 
 def _enforced(platforms: Iterable[PlatformFact]) -> tuple[PlatformFact, ...]:
-    """Those that are to agree; a paused one is among them, and does not while it owes."""
-    return tuple(p for p in platforms if p.platform.is_enforced)
+    """Those that are to agree. A paused one is among them, and does not while it owes; one that is
+    being deleted is told of no new claim."""
+    return tuple(p for p in platforms if p.platform.is_enforced and not p.platform.deleting)
 
 
 def _why(

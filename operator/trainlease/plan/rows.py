@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from trainlease.model.machine import CLAIM, PAUSED, Machine
+from trainlease.model.machine import PAUSED, Machine
 from trainlease.model.observed import LedgerEntry, RowState, Told
 from trainlease.model.platform import Confirm, Platform
 from trainlease.model.reasons import MachineState
@@ -96,8 +96,8 @@ def disagreement(machine: Machine, fact: PlatformFact, rows: Rows) -> str:
         Told.FENCED: f"{fact.name}'s database holds a newer word than the ledger",
         Told.NO_ROW: f"{fact.name} has no row for {fact.platform.machine_name(machine.name)}: "
         "add it to its table of machines, or name it in spec.database.names",
-        Told.OTHER_CLUSTER: f"another cluster holds {fact.name}'s row: end it there, or annotate "
-        f'this Machine with {CLAIM}="{fact.name} {machine.status.generation}"',
+        Told.OTHER_CLUSTER: f"another cluster holds {fact.name}'s row: let it go there, "
+        "then delete that cluster's row of trainlease_ledger",
     }.get(known.told, f"{fact.name} does not agree")
 
 
