@@ -49,18 +49,28 @@ def keys_fit(map_: str, longest: int, pattern: str | None) -> str:
     return f"{map_}.all(k, {fits})"
 
 
-def fixed(fields: Mapping[str, bool], required: Iterable[str], kind: str) -> list[Json]:
-    """One rule for each field that must not be added, removed or changed after creation.
+def fixed(fields: Mapping[str, bool], required: Iterable[str], kind: str) -> Json:
+    """The rule of the fields that must not be added, removed or changed after creation.
 
-    They stand at the parent, since a child's own rule is not asked when it appears or vanishes.
+    It stands at the parent, since a child's own rule is not asked when it appears or vanishes, and
+    it is one, since each costs the API server something at every write, those of the status too.
     `fields` says of each whether it is hidden from the type checker.
     """
     always = frozenset(required)
-    message = "{} is fixed at creation: make a new {} instead"
-    return [
-        rule(_unchanged(name, hidden, name in always), message.format(name, kind), name)
-        for name, hidden in fields.items()
-    ]
+    same = {name: _unchanged(name, hidden, name in always) for name, hidden in fields.items()}
+    said = f"'{{}} is fixed at creation: make a new {kind} instead'"
+    *others, last = same
+    first_changed = "".join(f"!({same[name]}) ? {said.format(name)} : " for name in others)
+    return {
+        "rule": f"self == oldSelf || ({' && '.join(f'({cel})' for cel in same.values())})",
+        "message": f"a field that is fixed at creation was changed: make a new {kind} instead",
+        "messageExpression": first_changed + said.format(last),
+    }
+
+
+def at_creation(asked: Json) -> Json:
+    """A rule of what is fixed: asked once, and not again at every later write."""
+    return asked | {"rule": f"oldSelf.hasValue() || {asked['rule']}", "optionalOldSelf": True}
 
 
 def named(kind: str, longest: int) -> list[Json]:

@@ -166,7 +166,7 @@ def _rules(schema: Json, resource: Resource) -> Iterator[str]:
         if "properties" not in field:
             continue
         for rule in field.get(RULES, ()):
-            if "oldSelf" not in rule["rule"]:
+            if "messageExpression" not in rule:
                 where = f"{path}{rule.get('fieldPath', '')}".removeprefix(".")
                 said.append(
                     f"- {code(where)}: {rule['message']}" if where else f"- {rule['message']}"

@@ -175,14 +175,16 @@ class _Converter:
             return out
         shape: type[Shape] = raw[_SHAPE]
         rules = [cel.rule(rule.rule, rule.message) for rule in shape.rules]
+        mutable = fields.keys() if shape.mutable is None else shape.mutable
+        if stale := mutable - fields.keys():
+            raise Unsupported(f"{path}: mutable names {', '.join(sorted(stale))}, no fields")
         for name, field in raws.items():
-            rules += _rules_of_hidden(name, self._resolved(field), fields[name], path)
-        if shape.mutable is not None:
-            if stale := shape.mutable - fields.keys():
-                raise Unsupported(f"{path}: mutable names {', '.join(sorted(stale))}, no fields")
-            hidden = {n: is_hidden(f) for n, f in fields.items() if n not in shape.mutable}
+            found = _rules_of_hidden(name, self._resolved(field), fields[name], path)
+            rules += found if name in mutable else map(cel.at_creation, found)
+        hidden = {name: is_hidden(field) for name, field in fields.items() if name not in mutable}
+        if hidden:
             always = {*raw.get("required", ()), *(n for n, f in fields.items() if "default" in f)}
-            rules += cel.fixed(hidden, always, self._part.kind)
+            rules.append(cel.fixed(hidden, always, self._part.kind))
         return out | {RULES: rules}
 
 
