@@ -1,7 +1,6 @@
 """Runs are there before placement; results are recorded and promoted once, whatever happens."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest

@@ -143,8 +143,9 @@ def recorded(job: TrainingJob, results: Results, now: datetime) -> TrainingJobSt
     """The status of a finished job with its results, for one write."""
     status = job.status
     for attempt in status.attempts:
-        kept = kept_metrics(job, results.metrics.get(attempt.number, {}))
-        status = status.with_attempt(attempt.but(metrics={**attempt.metrics, **kept}))
+        found = results.metrics.get(attempt.number, {})
+        kept = kept_metrics(job, {**attempt.metrics, **found})
+        status = status.with_attempt(attempt.but(metrics=kept))
     said = _with(
         job, status, JobCondition.RESULTS_RECORDED, True, RECORDED, _what(job, results), now
     )

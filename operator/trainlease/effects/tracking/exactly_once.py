@@ -34,22 +34,22 @@ class ExactlyOnce:
     """See the module."""
 
     def __init__(self, api: Api) -> None:
-        self._api = api
+        self.api = api
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def ensure_run(self, run: NewRun) -> RunInfo:
         experiment = await self._experiment(run.experiment)
         key = _key(run.cluster, run.job_uid, run.attempt)
-        found = await self._api.search_runs([experiment], key)
+        found = await self.api.search_runs([experiment], key)
         if not found:
             about = {word.NAMESPACE: run.namespace, word.JOB: run.job_name, word.STATE: word.OPEN}
-            await self._api.create_run(experiment, run.name, {**run.tags, **about, **key})
-            found = await self._api.search_runs([experiment], key)
+            await self.api.create_run(experiment, run.name, {**run.tags, **about, **key})
+            found = await self.api.search_runs([experiment], key)
         if not found:
             raise Unavailable("MLflow does not show the run that it has just made")
         kept = _kept(found)
         if word.KEPT not in kept.tags:
-            await self._api.log(kept.run_id, params=run.params, tags={word.KEPT: "true"})
+            await self.api.log(kept.run_id, params=run.params, tags={word.KEPT: "true"})
         await self._delete_twins(kept, found)
         return _run_info(kept)
 
@@ -68,22 +68,22 @@ class ExactlyOnce:
         if _is_ended_so(run, status, tags):
             return
         note = await self._store_tail(run_id, log_tail)
-        await self._api.end_run(run_id, status)
+        await self.api.end_run(run_id, status)
         key = {name: run.tags[name] for name in _KEY if name in run.tags}
         if len(key) == len(_KEY):  # a twin may have landed after the search that chose this one
-            await self._delete_twins(run, await self._api.search_runs([run.experiment_id], key))
+            await self._delete_twins(run, await self.api.search_runs([run.experiment_id], key))
         missing = {name: value for name, value in metrics.items() if name not in run.metrics}
         # Ended is written last: it says that all of the above is done.
         done = {**tags, **note, word.STATE: word.ENDED}
-        await self._api.log(run_id, metrics=missing, tags=done)
+        await self.api.log(run_id, metrics=missing, tags=done)
 
     async def open_runs(self, cluster: str) -> Sequence[RunInfo]:
-        experiments = await self._api.experiment_ids()
+        experiments = await self.api.experiment_ids()
         tags = {word.CLUSTER: cluster, word.STATE: word.OPEN}
         found: list[RunInfo] = []
         for start in range(0, len(experiments), _EXPERIMENTS_A_SEARCH):
             some = experiments[start : start + _EXPERIMENTS_A_SEARCH]
-            found += [_run_info(row) for row in await self._api.search_runs(some, tags)]
+            found += [_run_info(row) for row in await self.api.search_runs(some, tags)]
         return found
 
     async def ensure_version(
@@ -91,27 +91,27 @@ class ExactlyOnce:
     ) -> ModelVersion | None:
         async with self._lock(model):
             run = await self._live_run(run_id)
-            found = await self._api.versions(model, run_id)
+            found = await self.api.versions(model, run_id)
             if not found:
                 logged = await self._the_model_of(run)
                 if logged is None:
                     return None
                 with suppress(AlreadyExists):
-                    await self._api.create_model(model)
-                await self._api.create_version(model, run, logged, tags)
-                found = await self._api.versions(model, run_id)
+                    await self.api.create_model(model)
+                await self.api.create_version(model, run, logged, tags)
+                found = await self.api.versions(model, run_id)
             if not found:
                 raise Unavailable("MLflow does not show the version that it has just made")
             chosen = await self._one_version(found)
-            row = await self._api.version(model, chosen.version)
+            row = await self.api.version(model, chosen.version)
             for key, value in tags.items():
                 if key not in row.tags:
-                    await self._api.tag_version(model, row.version, key, value)
+                    await self.api.tag_version(model, row.version, key, value)
             return _version_info(row, {**tags, **row.tags}, run.metrics)
 
     async def model_state(self, model: str) -> ModelState:
         try:
-            row = await self._api.model(model)
+            row = await self.api.model(model)
         except NotFound:
             return ModelState(production=None, previous=None)
         return ModelState(
@@ -122,57 +122,57 @@ class ExactlyOnce:
 
     async def promote(self, model: str, version: int, previous: int | None, reason: str) -> None:
         async with self._lock(model):
-            row = await self._api.version(model, version)
-            aliases = (await self._api.model(model)).aliases
+            row = await self.api.version(model, version)
+            aliases = (await self.api.model(model)).aliases
             current = aliases.get(word.PRODUCTION)
             if current not in (previous, version):
                 raise Conflict(f"the alias production of {model} was moved meanwhile")
             if row.tags.get(word.REASON) != reason:
-                await self._api.tag_version(model, version, word.REASON, reason)
+                await self.api.tag_version(model, version, word.REASON, reason)
             over = aliases.get(word.PREVIOUS) if current == version else current
             if current != version:
                 # The way back stands before it is needed.
                 if previous is not None:
-                    await self._api.set_alias(model, word.PREVIOUS, previous)
-                await self._api.set_alias(model, word.PRODUCTION, version)
+                    await self.api.set_alias(model, word.PREVIOUS, previous)
+                await self.api.set_alias(model, word.PRODUCTION, version)
             if word.PROMOTED not in row.tags:
                 # After the alias: a version that was never Production must not look rolled back.
                 mark = word.FIRST if over is None else f"over v{over}"
-                await self._api.tag_version(model, version, word.PROMOTED, mark)
+                await self.api.tag_version(model, version, word.PROMOTED, mark)
             await self._mirror(model, version)
 
     async def mirror(self, model: str) -> None:
         async with self._lock(model):
             try:
-                row = await self._api.model(model)
+                row = await self.api.model(model)
             except NotFound:
                 return
             await self._mirror(model, row.aliases.get(word.PRODUCTION))
 
     async def describe(self, model: str, version: int, tags: Mapping[str, str]) -> None:
-        row = await self._api.version(model, version)
+        row = await self.api.version(model, version)
         for key, value in tags.items():
             if row.tags.get(key) != value:
-                await self._api.tag_version(model, version, key, value)
+                await self.api.tag_version(model, version, key, value)
 
     async def close(self) -> None:
-        await self._api.close()
+        await self.api.close()
 
     def _lock(self, model: str) -> asyncio.Lock:
         return self._locks.setdefault(model, asyncio.Lock())
 
     async def _experiment(self, name: str) -> str:
-        found = await self._api.experiment_id(name)
+        found = await self.api.experiment_id(name)
         if found is None:
             with suppress(AlreadyExists):
-                await self._api.create_experiment(name)
-            found = await self._api.experiment_id(name)
+                await self.api.create_experiment(name)
+            found = await self.api.experiment_id(name)
         if found is None:
             raise Unavailable("MLflow does not show the experiment that it has just made")
         return found
 
     async def _live_run(self, run_id: str) -> RunRow:
-        run = await self._api.run(run_id)
+        run = await self.api.run(run_id)
         if run.deleted:
             raise NotFound(f"run {run_id} was deleted in MLflow")
         return run
@@ -181,14 +181,14 @@ class ExactlyOnce:
         for twin in found:
             if twin.run_id != kept.run_id:
                 with suppress(NotFound):
-                    await self._api.delete_run(twin.run_id)
+                    await self.api.delete_run(twin.run_id)
 
     async def _store_tail(self, run_id: str, log_tail: str) -> dict[str, str]:
         """The log's tail is a help, not a result: an artifact store that is away stops nothing."""
         if not log_tail:
             return {}
         try:
-            await self._api.put_text(run_id, word.LOG_TAIL_FILE, log_tail)
+            await self.api.put_text(run_id, word.LOG_TAIL_FILE, log_tail)
         except TrainleaseError as error:
             return {word.LOG_TAIL: f"not stored: {error}"}
         return {}
@@ -196,9 +196,9 @@ class ExactlyOnce:
     async def _the_model_of(self, run: RunRow) -> LoggedModelRow | str | None:
         """The one model that the run logged, with a client of MLflow 3 or an older one."""
         logged: Sequence[LoggedModelRow | str]
-        logged = [m for m in await self._api.logged_models(run) if m.ready]
+        logged = [m for m in await self.api.logged_models(run) if m.ready]
         if not logged:
-            logged = await self._api.folders_with(run.run_id, _MODEL_FILE)
+            logged = await self.api.folders_with(run.run_id, _MODEL_FILE)
         if len(logged) > 1:
             names = joined(sorted(m if isinstance(m, str) else m.name for m in logged))
             raise BadSpec(
@@ -218,31 +218,31 @@ class ExactlyOnce:
         for twin in ours[1:]:
             if word.PROMOTED not in twin.tags:
                 with suppress(NotFound):
-                    await self._api.delete_version(twin.model, twin.version)
+                    await self.api.delete_version(twin.model, twin.version)
         return ours[0] if ours else found[0]
 
     async def _production(self, model: str, row: ModelRow) -> ModelVersion | None:
         number = row.aliases.get(word.PRODUCTION)
         if number is None:
             return None
-        version = await self._api.version(model, number)
+        version = await self.api.version(model, number)
         metrics: Mapping[str, float] = {}
         if version.run_id:
             with suppress(NotFound):  # not comparable then, which the rule says
-                metrics = (await self._api.run(version.run_id)).metrics
+                metrics = (await self.api.run(version.run_id)).metrics
         return _version_info(version, version.tags, metrics)
 
     async def _mirror(self, model: str, production: int | None) -> None:
-        versions = await self._api.versions(model)
+        versions = await self.api.versions(model)
         stale = [v for v in versions if v.stage == word.STAGE and v.version != production]
         if production is None:
             for version in stale:
                 if word.PROMOTED in version.tags:  # a stage that is not ours is left alone
-                    await self._api.set_stage(model, version.version, word.STAGE_BEFORE)
+                    await self.api.set_stage(model, version.version, word.STAGE_BEFORE)
             return
         right = any(v.version == production and v.stage == word.STAGE for v in versions)
         if stale or not right:
-            await self._api.set_stage(model, production, word.STAGE)
+            await self.api.set_stage(model, production, word.STAGE)
 
 
 _KEY = (word.CLUSTER, word.JOB_UID, word.ATTEMPT)

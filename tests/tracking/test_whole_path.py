@@ -1,0 +1,151 @@
+"""Results over a real MLflow server: a real training, a crash of the server, jobs at once."""
+
+import asyncio
+import os
+import subprocess
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from tests.builders import NOW, SETTINGS, a_job, an_attempt
+
+from bed import MLflow
+from trainlease.effects.clock import SystemClock
+from trainlease.effects.tracking.mlflow import MlflowTracker
+from trainlease.model import conditions as cond
+from trainlease.model.errors import Unavailable
+from trainlease.model.reasons import Cause, JobCondition, JobState
+from trainlease.model.training_job import TrainingJob, TrainingJobStatus
+from trainlease.plan import workload
+from trainlease.reconcile.results import Results
+
+TRAIN = """
+import mlflow
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+images, digits = load_digits(return_X_y=True)
+with mlflow.start_run():
+    model = LogisticRegression(max_iter=20).fit(images[:300] / 16, digits[:300])
+    mlflow.log_param("epochs", 20)
+    mlflow.log_metric("accuracy", model.score(images[300:] / 16, digits[300:]))
+    mlflow.sklearn.log_model(model, name="classifier", pip_requirements=["scikit-learn"])
+"""
+
+
+class Process:
+    """An operator's part that speaks with MLflow; its bell is an event that can be awaited."""
+
+    def __init__(self, url: str) -> None:
+        self.tracker = MlflowTracker(url)
+        self.bell = asyncio.Event()
+        clock = SystemClock()
+        self.results = Results(self.tracker, clock, SETTINGS, lambda: None, self._ring)
+        self.results.cluster = "cluster-1"
+
+    def _ring(self, kind: str, name: str) -> None:
+        self.bell.set()
+
+    async def run_of(self, job: TrainingJob) -> str:
+        async with asyncio.timeout(60):
+            self.results.prepare(job, 1)
+            while (found := self.results.run_id(job, 1)) is None:
+                self.bell.clear()
+                await self.bell.wait()
+        return found
+
+    async def recorded(self, job: TrainingJob) -> TrainingJobStatus:
+        status = await self.results.record(job, {})
+        assert status is not None
+        return status
+
+    async def close(self) -> None:
+        await self.results.close()
+        await self.tracker.close()
+
+
+@pytest.fixture
+async def process(mlflow_server: MLflow) -> AsyncIterator[Process]:
+    made = Process(mlflow_server.url)
+    yield made
+    await made.close()
+
+
+def a_model() -> str:
+    return f"digits-{uuid4().hex[:8]}"
+
+
+def a_running_job(model: str, name: str = "digits", **spec: Any) -> TrainingJob:
+    rule = {"metric": "accuracy"}
+    job = a_job(name, model=model, params={"epochs": 20}, promote=rule, **spec)
+    return job.model_copy(
+        update={"metadata": job.metadata.but(uid=f"uid-{uuid4().hex}"), "status": job.status}
+    )
+
+
+def succeeded(job: TrainingJob) -> TrainingJob:
+    attempts = (an_attempt(1, Cause.COMPLETED),)
+    status = job.status.but(state=JobState.SUCCEEDED, finished=NOW, attempts=attempts)
+    return job.model_copy(update={"status": status})
+
+
+def train(server: MLflow, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """A small real training, in the environment that its container would have."""
+    command = [str(server.python), "-c", TRAIN]
+    return subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True)
+
+
+async def test_a_real_training_becomes_production(process: Process, mlflow_server: MLflow) -> None:
+    job = a_running_job(a_model())
+    run_id = await process.run_of(job)
+    env = workload.environment(job, 1, run_id, mlflow_server.url)
+    trained = await asyncio.to_thread(train, mlflow_server, env)
+    assert trained.returncode == 0, trained.stderr
+    status = await process.recorded(succeeded(job))
+
+    model = workload.registered_model(job)
+    assert model is not None
+    assert cond.is_true(status.conditions, JobCondition.PROMOTED)
+    assert status.model == f"{model}/1"
+    assert (status.why or "").startswith("promoted: the first version, accuracy 0.")
+    assert 0.7 < status.attempts[0].metrics["accuracy"] < 1
+    state = await process.tracker.model_state(model)
+    assert state.production is not None
+    assert (state.production.run_id, state.production.ready) == (run_id, True)
+
+
+async def test_a_server_that_was_away_loses_nothing(
+    process: Process, mlflow_server: MLflow
+) -> None:
+    job = a_running_job(a_model())
+    await process.run_of(job)
+    mlflow_server.kill()
+    with pytest.raises(Unavailable):
+        await process.results.record(succeeded(job), {})
+    mlflow_server.restart()
+    status = await process.recorded(succeeded(job))
+
+    promoted = cond.get(status.conditions, JobCondition.PROMOTED)
+    assert promoted is not None
+    assert promoted.reason == "NoModel"
+    assert cond.is_true(status.conditions, JobCondition.RESULTS_RECORDED)
+
+
+async def test_jobs_of_one_model_that_end_at_once_get_a_version_each_and_the_best_wins(
+    process: Process,
+) -> None:
+    model = a_model()
+    values = {"a": 0.7, "b": 0.9, "c": 0.8, "d": 0.6}
+    jobs = [a_running_job(model, name) for name in values]
+    runs = await asyncio.gather(*(process.run_of(job) for job in jobs))
+    client = process.tracker.api
+    for run_id, value in zip(runs, values.values(), strict=True):
+        await client.log(run_id, metrics={"accuracy": value})
+        await client.put_text(run_id, "model/MLmodel", "flavors: {}")
+    found = await asyncio.gather(*(process.recorded(succeeded(job)) for job in jobs))
+
+    versions = sorted(status.model or "" for status in found)
+    assert versions == [f"saturno.{model}/{number}" for number in (1, 2, 3, 4)]
+    state = await process.tracker.model_state(f"saturno.{model}")
+    assert state.production is not None
+    assert state.production.metrics == {"accuracy": 0.9}
