@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import sys
+import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +25,20 @@ _numbers = itertools.count(1)
 class Replica:
     """`trainlease operator` with the rights of its ServiceAccount, and its log."""
 
-    def __init__(self, plane: ControlPlane, folder: Path, *options: str | Path) -> None:
+    def __init__(
+        self,
+        plane: ControlPlane,
+        folder: Path,
+        *options: str | Path,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.identity = f"replica-{next(_numbers)}"
         self.probe = f"http://127.0.0.1:{free_port()}/healthz"
         self._plane = plane
         kubeconfig = plane.kubeconfig_for(ACCOUNT, GROUPS)
         command: list[str | Path] = [COMMAND, "operator", "--kubeconfig", kubeconfig]
         command += ["--identity", self.identity, "--probe", self.probe, *options]
-        env = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+        env = {"PATH": os.environ["PATH"], "HOME": str(folder), **(settings or {})}
         self.part: Part = Processes(folder).start(self.identity, command, env=env)
 
     def until_leader(self) -> "Replica":
@@ -47,6 +55,15 @@ class Replica:
         wait_until(lambda: not self.part.is_running, START_SECONDS, f"{self.identity}'s end")
         assert self.part.exit_code is not None
         return self.part.exit_code
+
+    def health(self) -> str:
+        """What the health endpoint answers; empty where nobody does."""
+        try:
+            with urllib.request.urlopen(self.probe) as answer:
+                said: bytes = answer.read()
+        except OSError:
+            return ""
+        return said.decode()
 
     @property
     def log(self) -> str:

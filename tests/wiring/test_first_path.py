@@ -1,7 +1,9 @@
 """The first whole path on real parts: a TrainingJob is applied, trains, and leaves all in order."""
 
+import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,121 +12,129 @@ from tests.wiring.conftest import ROOT
 from tests.wiring.process import ACCOUNT, Replica
 
 from bed.control_plane import ControlPlane
-from bed.fixtures import MakeControlPlane
-from bed.platform_schemas import platform_manifest, prepare, read_machines, read_trainings
+from bed.platform_schemas import (
+    platform_manifest,
+    prepare,
+    read_machines,
+    read_start_log,
+    read_trainings,
+)
 from bed.processes import sweep
 from bed.waiting import wait_until
 
-PATIENCE = 60.0
 GROUP = "trainlease.dev"
+PATIENCE = 60.0
+TRAININGS = [str(number) for number in range(301, 320)]
+SETTINGS = {
+    "TRAINLEASE_COOLDOWN": "0",
+    "TRAINLEASE_STARTING_SHOWN_AFTER": "600",  # a slow test machine costs no write
+    "TRAINLEASE_BACKOFF_FIRST": "0.1",
+}
+_trainings = itertools.count()
+
+
+@dataclass(frozen=True)
+class Site:
+    """One platform with its database, and one machine whose trainings run in `folder`."""
+
+    plane: ControlPlane
+    database: Path
+    folder: Path
+
+    def machine(self, name: str = "gpu-1") -> dict[str, Any]:
+        found: dict[str, Any] = self.plane.get("machine", name).get("status", {})
+        return found
+
+    def job(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.plane.get("tj", name, "-n", "saturno").get("status", {})
+        return found
+
+    def until_state(self, name: str, want: str) -> dict[str, Any]:
+        wait_until(lambda: self.job(name).get("state") == want, PATIENCE, f"{name} {want}")
+        return self.job(name)
+
+    def until_rest(self) -> dict[str, Any]:
+        """The machine is Free, its row says so, each lease is released, each start is closed."""
+        wait_until(self._is_at_rest, PATIENCE, "everything free and told")
+        return self.machine()
+
+    def is_told(self, word: str) -> bool:
+        """Whether the platform's own row of the machine says this."""
+        return [row["status"] for row in read_machines("saturno", self.database)] == [word]
+
+    def training(self, training: str) -> dict[str, Any]:
+        rows = read_trainings("saturno", self.database)
+        return next(row for row in rows if str(row["training"]) == training)
+
+    def open_gate(self, name: str) -> None:
+        """Let the training that waits for it go on."""
+        (self.folder / name).touch()
+
+    def writes(self) -> list[tuple[str, str, str]]:
+        """(verb, resource, name) of each write of the operator to our kinds, in their order."""
+        return [
+            (event.verb, event.resource.replace(f".{GROUP}", ""), event.name)
+            for event in self.plane.audit()
+            if event.is_write and event.user == ACCOUNT and GROUP in event.resource
+        ]
+
+    def _is_at_rest(self) -> bool:
+        if self.machine().get("state") != "Free" or not self.is_told("libre"):
+            return False
+        leases = self.plane.get("mlease", "-A")["items"]
+        starts = read_start_log("saturno", self.database)
+        return all(_is_released(lease) for lease in leases) and all(s["ended"] for s in starts)
+
+
+Start = Callable[[], Replica]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A control plane of this module's own: each write in its audit log is one of these cases'."""
+    root = tmp_path_factory.mktemp("site")
+    plane = ControlPlane.start(root / "control-plane")
+    plane.kubectl("apply", "-f", ROOT / "crds", "-f", ROOT / "manifests")
+    plane.kubectl("create", "namespace", "saturno")
+    site = Site(plane, root / "saturno.db", root / "training")
+    site.folder.mkdir()
+    dsn = prepare("saturno", site.database, machines=["gpu-1"], trainings=TRAININGS)
+    plane.apply(_secret(dsn), platform_manifest("saturno", "saturno-db", ["gpu-1"]), _machine(site))
+    yield site
+    sweep(root)
 
 
 @pytest.fixture
-def plane(control_plane_factory: MakeControlPlane) -> ControlPlane:
-    """A control plane of this test's own, so that each write in its audit log is of this test."""
-    made = control_plane_factory()
-    made.kubectl("apply", "-f", ROOT / "crds", "-f", ROOT / "manifests")
-    made.kubectl("create", "namespace", "saturno")
-    return made
+def start(site: Site, tmp_path: Path) -> Iterator[Start]:
+    """Starts replicas, which end with the case."""
+
+    def one() -> Replica:
+        claims = site.folder.parent / "claims"
+        options = ("--allow-process-machines", "--process-folder", claims)
+        return Replica(site.plane, tmp_path / "replicas", *options, settings=SETTINGS)
+
+    yield one
+    sweep(tmp_path / "replicas")
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "saturno.db"
+def test_a_job_trains_and_leaves_machine_and_rows_free(site: Site, start: Start) -> None:
+    start().until_leader()
+    before = site.until_rest()
+    quiet = len(site.writes())
+    training = _apply(site, "caries-001", "sh", "-c", "until [ -e go-1 ]; do sleep 0.05; done")
+    site.until_state("caries-001", "Running")
+    assert site.is_told("ocupada")
+    site.open_gate("go-1")
+    done = site.until_state("caries-001", "Succeeded")
+    after = site.until_rest()
 
-
-@pytest.fixture
-def replica(plane: ControlPlane, database: Path, tmp_path: Path) -> Iterator[Replica]:
-    """The operator as leader, with one Platform and one Machine to look after."""
-    dsn = prepare("saturno", database, machines=["gpu-1"], trainings=["301"])
-    training = tmp_path / "training"
-    training.mkdir()
-    plane.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": "saturno-db", "namespace": "trainlease-system"},
-            "stringData": {"dsn": dsn},
-        },
-        platform_manifest("saturno", "saturno-db", ["gpu-1"]),
-        {
-            "apiVersion": f"{GROUP}/v1alpha1",
-            "kind": "Machine",
-            "metadata": {"name": "gpu-1"},
-            "spec": {
-                "mode": "Enforce",
-                "pool": "onprem",
-                "pricePerHour": "0.90",
-                "process": {"images": {"train:1": str(training)}},
-            },
-        },
-    )
-    folder = tmp_path / "replica"
-    claims = tmp_path / "claims"
-    yield Replica(
-        plane, folder, "--allow-process-machines", "--process-folder", claims
-    ).until_leader()
-    sweep(folder)
-
-
-def job(name: str, *command: str, **spec: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": f"{GROUP}/v1alpha1",
-        "kind": "TrainingJob",
-        "metadata": {"name": name, "namespace": "saturno"},
-        "spec": {
-            "pool": "onprem",
-            "image": "train:1",
-            "command": list(command),
-            "tracking": "BestEffort",
-            **spec,
-        },
-    }
-
-
-def state(plane: ControlPlane, *what: str) -> str:
-    return str(plane.get(*what).get("status", {}).get("state"))
-
-
-def until_free(plane: ControlPlane) -> dict[str, Any]:
-    wait_until(lambda: state(plane, "machine", "gpu-1") == "Free", PATIENCE, "gpu-1 Free")
-    found: dict[str, Any] = plane.get("machine", "gpu-1")["status"]
-    return found
-
-
-def condition(status: dict[str, Any], kind: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(c for c in status["conditions"] if c["type"] == kind)
-    return found
-
-
-def test_a_job_trains_and_leaves_machine_and_rows_free(
-    plane: ControlPlane, replica: Replica, database: Path
-) -> None:
-    before = until_free(plane)
-    wait_until(lambda: plane.get("machine", "gpu-1")["status"].get("dbs") == "1/1", PATIENCE, "DBS")
-    quiet = len(operator_writes(plane))
-    plane.apply(job("caries-001", "true", externalId="301"))
-    path = ("tj", "caries-001", "-n", "saturno")
-    wait_until(lambda: state(plane, *path) == "Succeeded", PATIENCE, "the job's success")
-    after = until_free(plane)
-    wait_until(lambda: released(plane), PATIENCE, "the lease's release")
-
-    done = plane.get(*path)["status"]
-    assert condition(done, "Finished")["status"] == "True"
-    assert condition(done, "Succeeded")["status"] == "True"
+    assert {"Finished", "Succeeded"} <= _true(done)
     assert [a["outcome"] for a in done["attempts"]] == ["Succeeded"]
     assert after["generation"] == before["generation"] + 1
     assert "holder" not in after
-    assert after["usage"][0]["platform"] == "saturno"
-    wait_until(lambda: trained(database) == "terminado", PATIENCE, "the training's row")
-    (row,) = read_machines("saturno", database)
-    assert (row["status"], row["state"], row["generation"]) == (
-        "libre",
-        "Free",
-        after["generation"],
-    )
-
-    assert counted(operator_writes(plane)[quiet:]) == {
+    assert [use["platform"] for use in after["usage"]] == ["saturno"]
+    wait_until(lambda: site.training(training)["status"] == "terminado", PATIENCE, "its row")
+    assert Counter((verb, resource) for verb, resource, _ in site.writes()[quiet:]) == {
         ("create", "machineleases"): 1,
         ("patch", "machines/status"): 2,
         ("patch", "machineleases/status"): 2,
@@ -132,27 +142,103 @@ def test_a_job_trains_and_leaves_machine_and_rows_free(
     }
 
 
-def released(plane: ControlPlane) -> bool:
-    leases = plane.get("mlease", "-n", "saturno")["items"]
-    return any(
-        c["type"] == "Released" and c["status"] == "True"
-        for lease in leases
-        for c in lease.get("status", {}).get("conditions", ())
-    )
+def test_a_new_leader_that_finds_all_in_order_writes_nothing(site: Site, start: Start) -> None:
+    first = start().until_leader()
+    site.until_rest()
+    quiet = len(site.writes())
+    assert first.terminate() == 0
+    start().until_leader()
+    # It looks at what it found before it looks at what came later.
+    site.plane.apply(_machine(site, "later", pool="elsewhere"))
+    wait_until(lambda: site.machine("later").get("state") == "Free", PATIENCE, "the later machine")
+    assert [name for _, _, name in site.writes()[quiet:] if name != "later"] == []
 
 
-def trained(database: Path) -> str:
-    return str(read_trainings("saturno", database)[0]["status"])
+def test_a_training_that_fails_ends_the_job_with_a_reason(site: Site, start: Start) -> None:
+    start().until_leader()
+    training = _apply(site, "caries-002", "sh", "-c", "echo no such column >&2; exit 3")
+    done = site.until_state("caries-002", "Failed")
+    site.until_rest()
+    assert {"Finished", "Failed"} <= _true(done)
+    assert "exit code 3" in done["attempts"][0]["message"]
+    wait_until(lambda: site.training(training)["status"] == "fallido", PATIENCE, "its row")
 
 
-def operator_writes(plane: ControlPlane) -> list[tuple[str, str]]:
-    """(verb, resource) of each write of the operator to our kinds that was answered, in order."""
-    return [
-        (event.verb, event.resource.replace(f".{GROUP}", ""))
-        for event in plane.audit()
-        if event.is_write and event.user == ACCOUNT and GROUP in event.resource
-    ]
+def test_a_job_deleted_while_it_runs_leaves_nothing_behind(site: Site, start: Start) -> None:
+    start().until_leader()
+    training = _apply(site, "caries-003", "sleep", "600")
+    site.until_state("caries-003", "Running")
+    site.plane.kubectl("delete", "tj", "caries-003", "-n", "saturno")
+    site.until_rest()
+    wait_until(lambda: site.training(training)["status"] == "fallido", PATIENCE, "its row")
 
 
-def counted(writes: list[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    return dict(Counter(writes))
+def test_another_replica_finishes_what_the_first_began(site: Site, start: Start) -> None:
+    first = start().until_leader()
+    _apply(site, "caries-004", "sh", "-c", "until [ -e go-4 ]; do sleep 0.05; done")
+    before = site.until_state("caries-004", "Running")
+    assert first.terminate() == 0
+    site.open_gate("go-4")
+    start().until_leader()
+    done = site.until_state("caries-004", "Succeeded")
+    site.until_rest()
+    assert len(done["attempts"]) == 1
+    assert done["attempts"][0]["generation"] == before["attempts"][0]["generation"]
+
+
+def test_a_replica_that_is_killed_loses_nothing(site: Site, start: Start) -> None:
+    first = start().until_leader()
+    _apply(site, "caries-005", "sh", "-c", "until [ -e go-5 ]; do sleep 0.05; done")
+    site.until_state("caries-005", "Running")
+    first.part.kill()
+    start().until_leader()
+    site.open_gate("go-5")
+    done = site.until_state("caries-005", "Succeeded")
+    site.until_rest()
+    assert [a["outcome"] for a in done["attempts"]] == ["Succeeded"]
+
+
+def _apply(site: Site, name: str, *command: str) -> str:
+    """Apply a job; the platform's id of its training."""
+    training = TRAININGS[next(_trainings)]
+    spec = {
+        "pool": "onprem",
+        "image": "train:1",
+        "command": list(command),
+        "tracking": "BestEffort",
+        "externalId": training,
+    }
+    meta = {"name": name, "namespace": "saturno"}
+    site.plane.apply(_object("TrainingJob", meta, spec))
+    return training
+
+
+def _machine(site: Site, name: str = "gpu-1", pool: str = "onprem") -> dict[str, Any]:
+    spec = {
+        "mode": "Enforce",
+        "pool": pool,
+        "pricePerHour": "0.90",
+        "process": {"images": {"train:1": str(site.folder)}},
+    }
+    return _object("Machine", {"name": name}, spec)
+
+
+def _object(kind: str, meta: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": f"{GROUP}/v1alpha1", "kind": kind, "metadata": meta, "spec": spec}
+
+
+def _secret(dsn: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "saturno-db", "namespace": "trainlease-system"},
+        "stringData": {"dsn": dsn},
+    }
+
+
+def _true(status: dict[str, Any]) -> set[str]:
+    return {c["type"] for c in status["conditions"] if c["status"] == "True"}
+
+
+def _is_released(lease: dict[str, Any]) -> bool:
+    return "Released" in _true({"conditions": lease.get("status", {}).get("conditions", [])})

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -33,8 +32,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 def test_a_replica_leads_and_says_so(installed: ControlPlane, start: Start) -> None:
     replica = start(installed).until_leader()
-    with urllib.request.urlopen(replica.probe) as answer:
-        assert answer.read() == b'{"role": "leader"}'
+    replica.part.until(lambda: bool(replica.health()), 60, "healthy")
+    assert replica.health() == '{"role": "leader"}'
     assert replica.terminate() == 0
 
 
@@ -43,7 +42,7 @@ def test_sigterm_gives_the_lease_back_and_the_next_replica_need_not_wait(
 ) -> None:
     first = start(installed).until_leader()
     second = start(installed)
-    second.part.until(lambda: '"standing by"' in _probe(second), 60, "standing by")
+    second.part.until(lambda: '"standing by"' in second.health(), 60, "standing by")
     os.kill(first.part.pid, signal.SIGTERM)
     renewed = lease(installed)["leaseDurationSeconds"]
     # Not a matter of luck: without the release it would take the Lease's whole duration.
@@ -115,12 +114,3 @@ def _machine(name: str) -> dict[str, object]:
         "metadata": {"name": name},
         "spec": {"pool": "test", "node": {"name": "srv-1"}},
     }
-
-
-def _probe(replica: Replica) -> str:
-    try:
-        with urllib.request.urlopen(replica.probe) as answer:
-            said: bytes = answer.read()
-            return said.decode()
-    except OSError:
-        return ""
