@@ -14,8 +14,8 @@ setup: .venv/.ready  ## Make the environment (.venv) from the lock
 .venv/.ready: requirements/lock.txt pyproject.toml hack/setup.sh
 	@PYTHON="$(PYTHON)" hack/setup.sh
 
-demo: setup  ## Run the main job on real parts; KEEP=1 leaves all up
-	@$(BIN)/python -m demo up $(if $(KEEP),--keep)
+demo: setup  ## Run the main job on real parts; KEEP=1 leaves all up, SQLITE=1 needs no server
+	@$(BIN)/python -m demo up $(if $(KEEP),--keep) $(if $(SQLITE),--sqlite)
 
 demo-down: setup  ## End and remove everything that a kept demo left
 	@$(BIN)/python -m demo down

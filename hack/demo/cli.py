@@ -13,7 +13,6 @@ from types import FrameType
 from rich.console import Console
 
 from bed import BedError, keep, running, sweep
-from bed.processes import KEPT
 from demo.director import AWAY, Director
 from demo.judges import judge
 from demo.observer import Observer
@@ -22,6 +21,7 @@ from demo.report import report
 from demo.screen import Screen
 from demo.watcher import Watcher
 
+_MARK = "demo"
 _LONGEST = 600.0
 _LOOK_EVERY = 0.5
 _PLAIN_WIDTH = 160
@@ -47,30 +47,33 @@ def up(folder: Path, chosen: argparse.Namespace) -> int:
     if names := running(folder):
         raise BedError(f"{', '.join(names)} already run in {folder}: `make demo-down` ends them")
     _clear(folder)
-    keep(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _MARK).touch()
     console = Console()
     if not console.is_terminal:
         console = Console(width=_PLAIN_WIDTH)
-    kept = False
     try:
         parts, held = _perform(folder, Screen(console), console, sqlite=chosen.sqlite)
-        kept = chosen.keep
-        if kept:
-            console.print(_what_to_try(parts), highlight=False, markup=False, soft_wrap=True)
-    finally:
-        if not kept:
-            sweep(folder)
-    if held and not kept:
-        _clear(folder)
-    elif not held:
-        console.print(f"The logs are in {folder}", highlight=False, soft_wrap=True)
+    except KeyboardInterrupt:
+        _end(folder)
+        raise
+    except BaseException:
+        sweep(folder)  # the logs stay
+        raise
+    if chosen.keep:
+        keep(folder)
+        _print(console, _what_to_try(parts))
+    elif held:
+        _end(folder)
+    else:
+        sweep(folder)
+        _print(console, f"The logs are in {folder}; `make demo-down` removes them.")
     return 0 if held else 1
 
 
 def down(folder: Path, _: argparse.Namespace) -> int:
     """End all parts and remove the folder."""
-    print("\n".join(f"ended {name}" for name in sweep(folder)) or "nothing runs")
-    _clear(folder)
+    print("\n".join(f"ended {name}" for name in _end(folder)) or "nothing runs")
     return 0
 
 
@@ -89,6 +92,7 @@ def _perform(folder: Path, screen: Screen, console: Console, *, sqlite: bool) ->
             _watch(observer, screen)
         finally:
             director.bring_back()
+        screen.say("judging what the observer saw")
         verdicts = judge(observer.facts())
         console.print(report(observer.ending(), verdicts))
     return parts, all(verdict.kept for verdict in verdicts)
@@ -129,10 +133,21 @@ The operator's log: {parts.operator.log}
 `make demo-down` ends and removes all of it."""
 
 
+def _end(folder: Path) -> list[str]:
+    """End what runs and remove the folder; the names of what ran."""
+    names = sweep(folder)
+    _clear(folder)
+    return names
+
+
 def _clear(folder: Path) -> None:
     """Remove what a demo made; no other folder is ever removed."""
-    if (folder / KEPT).exists():
+    if (folder / _MARK).exists():
         shutil.rmtree(folder)
+
+
+def _print(console: Console, text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:

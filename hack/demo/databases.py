@@ -166,9 +166,11 @@ class PlatformDatabase:
             for row in self.trainings()
         }
 
-    def starts(self) -> list[Row]:
-        """Its own start log."""
-        return read_start_log(self.platform, self.server.target)
+    def starts(self, machines: Iterable[str]) -> list[Row]:
+        """Its own start log, with the machines' names as we write them."""
+        ours = self._our_names(machines)
+        rows = read_start_log(self.platform, self.server.target)
+        return [{**row, "machine": ours[row["machine"]]} for row in rows]
 
     def _our_names(self, machines: Iterable[str]) -> dict[str, str]:
         return {SCHEMAS[self.platform].own_name(machine): machine for machine in machines}

@@ -86,7 +86,7 @@ class Observer:
             machines=self._machines(),
             databases=[one.line(self._machine_names) for one in self.parts.databases],
             trainings={one.platform: one.trainings() for one in self.parts.databases},
-            starts={one.platform: one.starts() for one in self.parts.databases},
+            starts={one.platform: one.starts(self._machine_names) for one in self.parts.databases},
             runs=self._tracked.runs(),
             versions=self._versions(jobs),
         )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -96,15 +96,26 @@ def _rows(name: str, rows: Sequence[Mapping[str, Any]]) -> RenderableType:
 
 
 def _starts(logs: Mapping[str, Sequence[Mapping[str, Any]]]) -> RenderableType:
-    """The start logs side by side: the n-th line of each."""
-    lines = zip_longest(*([_start(row) for row in rows] for rows in logs.values()), fillvalue="")
-    cells: list[Row] = [list(line) for line in lines]
-    return table("Start logs: who turned which machine on, and when", list(logs), cells)
+    """The start logs side by side: a line for each time that a machine was turned on."""
+    lines: dict[tuple[str, str, int], dict[str, str]] = {}
+    for platform, rows in logs.items():
+        seen: Counter[tuple[str, str]] = Counter()
+        for row in rows:
+            who = row["machine"], row["who"].removeprefix("trainlease:")
+            seen[who] += 1
+            lines.setdefault((*who, seen[who]), {})[platform] = _from_to(row)
+    ordered = sorted(lines.items(), key=lambda line: (min(line[1].values()), line[0]))
+    cells: list[Row] = [
+        [machine, who, *(times.get(platform, "no line") for platform in logs)]
+        for (machine, who, _), times in ordered
+    ]
+    columns = ["MACHINE", "FOR", *(platform.upper() for platform in logs)]
+    return table("Start logs: who turned which machine on, and when (UTC)", columns, cells)
 
 
-def _start(row: Mapping[str, Any]) -> str:
+def _from_to(row: Mapping[str, Any]) -> str:
     began, ended = (str(row[name] or "")[11:19] for name in ("started", "ended"))
-    return f"{row['machine']} {began}-{ended} {row['who'].removeprefix('trainlease:')}"
+    return f"{began} to {ended or 'now'}"
 
 
 def _cell(value: object) -> str:

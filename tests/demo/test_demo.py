@@ -1,4 +1,4 @@
-"""The demo itself, as a person runs it: on SQLite files, every promise kept, nothing left behind."""
+"""The demo as a person runs it: on SQLite files, every promise kept, nothing left behind."""
 
 import os
 import re
