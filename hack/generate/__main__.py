@@ -6,7 +6,7 @@ import argparse
 import sys
 
 import generate
-from generate.files import ROOT, stale, wanted
+from generate.files import ROOT, stale, wanted, write
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,13 +18,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--check", action="store_true", help="write nothing")
     chosen = parser.parse_args(arguments)
-    files = wanted()
-    changed = stale(files)
+    changed = stale(wanted()) if chosen.check else write(wanted())
     for path in changed:
         print(f"{'differs' if chosen.check else 'written'}: {path.relative_to(ROOT)}")
-        if not chosen.check:
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(files[path])
     return 1 if changed and chosen.check else 0
 
 

@@ -25,5 +25,14 @@ def stale(files: dict[Path, str]) -> list[Path]:
     return [path for path, text in files.items() if _read(path) != text]
 
 
+def write(files: dict[Path, str]) -> list[Path]:
+    """Bring the files up to date; answers which were not."""
+    changed = stale(files)
+    for path in changed:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(files[path])
+    return changed
+
+
 def _read(path: Path) -> str | None:
     return path.read_text() if path.exists() else None

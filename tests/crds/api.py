@@ -13,6 +13,8 @@ from trainlease.model.base import API_VERSION, KubeObject
 
 Json = dict[str, Any]
 NAMESPACE = "crds"
+OURS = "suite=crds"
+"""The label of what these tests make: the API server is shared with others."""
 
 
 class Api:
@@ -48,13 +50,18 @@ class Api:
     def find(self, kind: type[KubeObject], selector: str) -> list[str]:
         """Names of the objects that a field selector selects."""
         answer = self._session.get(
-            self._server + _path(kind), params={"fieldSelector": selector}, timeout=30
+            self._server + _path(kind),
+            params={"fieldSelector": selector, "labelSelector": OURS},
+            timeout=30,
         )
         answer.raise_for_status()
         return [item["metadata"]["name"] for item in answer.json()["items"]]
 
     def delete_all(self, kind: type[KubeObject]) -> None:
-        self._session.delete(self._server + _path(kind), timeout=30).raise_for_status()
+        """All objects of the kind that these tests made."""
+        self._session.delete(
+            self._server + _path(kind), params={"labelSelector": OURS}, timeout=30
+        ).raise_for_status()
 
     def _ask(self, verb: str, path: str, sent: Json, dry: bool) -> Answer:
         params = {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry else {})
@@ -86,8 +93,11 @@ class Answer:
 
 
 def body(kind: type[KubeObject], name: str, spec: Any) -> Json:
-    """An object of this kind."""
-    metadata = {"name": name} | ({"namespace": NAMESPACE} if kind.namespaced else {})
+    """An object of this kind, as these tests make it."""
+    label, value = OURS.split("=")
+    metadata: Json = {"name": name, "labels": {label: value}}
+    if kind.namespaced:
+        metadata["namespace"] = NAMESPACE
     return {
         "apiVersion": API_VERSION,
         "kind": kind.kind_name,

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -13,6 +14,7 @@ from tests.crds.api import Api
 from tests.crds.documents import Schema
 from tests.crds.kinds import FULL, KINDS, SPEC
 
+from generate.files import ROOT
 from trainlease.model.base import KubeObject, Shape
 
 _BOUNDED = settings(
@@ -75,3 +77,16 @@ def test_every_break_of_a_full_document_is_refused_by_both(
     ]
 
     assert (accepted_by_pydantic, accepted_by_server) == ([], [])
+
+
+def test_every_example_is_accepted_by_both(api: Api) -> None:
+    kinds = {kind.kind_name: kind for kind in KINDS}
+    files = sorted((ROOT / "examples").rglob("*.yaml"))
+    objects = [each for file in files for each in yaml.safe_load_all(file.read_text())]
+    ours = [each for each in objects if each["kind"] in kinds]
+
+    assert {each["kind"] for each in ours} >= {"TrainingJob", "Machine", "Platform"}
+    for each in ours:
+        kind, name = kinds[each["kind"]], each["metadata"]["name"]
+        assert _pydantic_accepts(SPEC[kind], each["spec"]), name
+        assert api.create(kind, name, each["spec"], dry=True).message == ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.crds.api import NAMESPACE, Api
+from tests.crds.api import NAMESPACE, OURS, Api
 from tests.crds.kinds import AWS, CLAIM, HOLD, JOB, KINDS, NODE, PRESET, Json
 
 from bed.control_plane import ControlPlane
@@ -35,7 +35,7 @@ def _stored(api: Api, kind: type[KubeObject], name: str, spec: Json, status: Jso
 
 def _table(plane: ControlPlane, *arguments: str) -> tuple[list[str], list[dict[str, str]]]:
     """The titles and the rows of `kubectl get`, cut where the titles stand."""
-    first, *lines = plane.kubectl("get", *arguments).rstrip("\n").splitlines()
+    first, *lines = plane.kubectl("get", "-l", OURS, *arguments).rstrip("\n").splitlines()
     titles = [title for title in first.split("  ") if title.strip()]
     titles = [title.strip() for title in titles]
     starts = [first.index(title) for title in titles]
@@ -145,7 +145,7 @@ def test_all_kinds_are_one_category(plane: ControlPlane, api: Api) -> None:
     for kind, spec in ((TrainingJob, JOB), (Machine, NODE), (MachineLease, HOLD)):
         _stored(api, kind, "one", spec, {})
 
-    listed = plane.kubectl("get", "trainlease", "-n", NAMESPACE, "-o", "name").split()
+    listed = plane.kubectl("get", "trainlease", "-n", NAMESPACE, "-l", OURS, "-o", "name").split()
 
     assert listed == [
         "machinelease.trainlease.dev/one",

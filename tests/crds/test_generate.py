@@ -12,7 +12,7 @@ from pydantic import Field
 from generate import cel, reference, states
 from generate.__main__ import main
 from generate.crd import RESOURCES, Resource, definition
-from generate.files import ROOT, stale, wanted
+from generate.files import ROOT, stale, wanted, write
 from generate.markdown import table
 from generate.structural import Part, Unsupported, structural
 from trainlease.model.base import Says, Shape
@@ -75,11 +75,15 @@ def test_what_is_committed_is_what_the_models_say() -> None:
     assert main(["--check"]) == 0
 
 
-def test_a_file_that_differs_or_is_missing_is_stale(tmp_path: Path) -> None:
-    same, other, missing = (tmp_path / name for name in ("same", "other", "missing"))
+def test_a_file_that_differs_or_is_missing_is_stale_until_it_is_written(tmp_path: Path) -> None:
+    same, other, missing = (tmp_path / name for name in ("same", "other", "new/missing"))
     same.write_text("text")
     other.write_text("another text")
-    assert stale(dict.fromkeys((same, other, missing), "text")) == [other, missing]
+    files = dict.fromkeys((same, other, missing), "text")
+
+    assert stale(files) == [other, missing]
+    assert write(files) == [other, missing]
+    assert stale(files) == []
 
 
 @pytest.mark.parametrize(
