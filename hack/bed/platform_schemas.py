@@ -174,7 +174,20 @@ def create(
     door = _door(name, target, database)
     script = (_SCHEMAS / f"{name}.{door.dialect}.sql").read_text()
     door.script(part for part in script.split(";\n") if part.strip())
-    mapping, schema = mapping_for(name), SCHEMAS[name]
+    fill(name, target, machines=machines, trainings=trainings, database=database)
+    return dsn
+
+
+def fill(
+    name: str,
+    target: Target,
+    *,
+    machines: Sequence[str],
+    trainings: Sequence[str],
+    database: str = "",
+) -> None:
+    """Rows of the platform's own: all machines free, all trainings waiting."""
+    door, mapping, schema = _door(name, target, database), mapping_for(name), SCHEMAS[name]
     own = mapping.machines
     for machine in machines:
         door.execute(f"INSERT INTO {own.table} ({own.key}) VALUES (?)", schema.own_name(machine))
@@ -182,7 +195,14 @@ def create(
         table = mapping.trainings
         for training in trainings:
             door.execute(f"INSERT INTO {table.table} ({table.key}) VALUES (?)", training)
-    return dsn
+
+
+def clear(name: str, target: Target, database: str = "") -> None:
+    """Take all rows away, the platform's and ours, and what the observer saw."""
+    door = _door(name, target, database)
+    for table in wanted_tables(mapping_for(name)):
+        door.execute(f"DELETE FROM {table.name}")
+    door.execute("DELETE FROM observer_changes")
 
 
 def grants(name: str, database: str) -> Iterator[str]:

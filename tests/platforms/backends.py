@@ -15,6 +15,8 @@ from bed.platform_schemas import (
     Door,
     Row,
     Target,
+    clear,
+    fill,
     mapping_for,
     platform_manifest,
     prepare,
@@ -73,10 +75,14 @@ class Backend(Protocol):
 class SqlBackend:
     """A real database with the schema of one of the three platforms."""
 
-    def __init__(self, name: str, target: Target) -> None:
+    def __init__(self, name: str, target: Target, place: str = "", dsn: str = "") -> None:
+        """In a database of its own, or in one that was prepared and used before."""
         self.name, self.target = name, target
-        self.place = f"{name}_{next(_numbers)}"
-        self.dsn = prepare(
+        self.place = place or f"{name}_{next(_numbers)}"
+        if dsn:
+            clear(name, target, place)
+            fill(name, target, machines=MACHINES, trainings=[TRAINING], database=place)
+        self.dsn = dsn or prepare(
             name, target, machines=MACHINES, trainings=[TRAINING], database=self.place
         )
         self.platform = platform(name)
@@ -146,12 +152,18 @@ class FakeBackend:
 KINDS = ("fake", *(f"{where}-{name}" for where in ("sqlite", "mariadb") for name in SCHEMAS))
 
 
-def make_backend(kind: str, folder: Path, servers: dict[str, MariaDB]) -> Backend:
-    """One of KINDS, prepared anew."""
+def make_backend(
+    kind: str, folder: Path, servers: dict[str, MariaDB], prepared: dict[str, tuple[str, str]]
+) -> Backend:
+    """One of KINDS; `prepared` keeps the servers' databases (place and dsn) for the next test."""
     if kind == "fake":
         return FakeBackend()
     where, name = kind.split("-")
-    return SqlBackend(name, servers[name] if where == "mariadb" else folder / f"{name}.db")
+    if where == "sqlite":
+        return SqlBackend(name, folder / f"{name}.db")
+    made = SqlBackend(name, servers[name], *prepared.get(name, ("", "")))
+    prepared[name] = (made.place, made.dsn)
+    return made
 
 
 def platform(name: str, machines: Sequence[str] = MACHINES, **database: Any) -> Platform:

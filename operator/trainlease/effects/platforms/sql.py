@@ -18,7 +18,12 @@ from trainlease.effects.platforms.engines import WRITES, open_engine
 from trainlease.effects.platforms.layout import Layout
 from trainlease.effects.platforms.ledger_rows import LedgerRows
 from trainlease.effects.platforms.presets import mapping_of
-from trainlease.effects.platforms.sql_check import misfits, problems, read_layout
+from trainlease.effects.platforms.sql_check import (
+    first_statements,
+    misfits,
+    problems,
+    read_layout,
+)
 from trainlease.effects.platforms.sql_errors import Trouble, diagnose, translated
 from trainlease.effects.platforms.training_rows import TrainingRows
 from trainlease.effects.platforms.worker import Worker
@@ -142,10 +147,18 @@ class SqlDatabase:
             raise
         except (SQLAlchemyError, OSError) as error:
             trouble, clause = diagnose(error)
+            if trouble is Trouble.SHUT:
+                clause = f"{clause}: {self._first_statements()}"
             if trouble is Trouble.SCHEMA:
                 self._layout = None
                 clause = self._lacks() or f"{clause}: compare the mapping with the tables"
             raise translated(trouble, f"{self._title}: {clause}") from None
+
+    def _first_statements(self) -> str:
+        url = self._engine.url
+        return first_statements(
+            self._mapping, self._engine.dialect, url.database or "", url.username or ""
+        )
 
     def _lacks(self) -> str:
         """What the check finds after a trouble with the schema; empty if it cannot tell."""

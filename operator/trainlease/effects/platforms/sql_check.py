@@ -66,6 +66,15 @@ def misfits(layout: Layout, dialect: Dialect) -> Iterator[str]:
     yield from _unfit_start_log(layout)
 
 
+def first_statements(mapping: Mapping, dialect: Dialect, database: str, user: str) -> str:
+    """What a DBA runs for a user who has no right yet: our two tables, and all rights."""
+    tables = list(wanted_tables(mapping))
+    ours = [create_statement(t.ours, dialect.name) for t in tables if t.ours is not None]
+    creates = [f"{line.replace('TABLE', 'TABLE IF NOT EXISTS', 1)};" for line in ours]
+    grants = [grant_statement(table, dialect, database, f"{user}@%") for table in tables]
+    return " ".join([f"USE {_quote(dialect, database)};", *creates, *grants])
+
+
 def create_own_table(table: WantedTable, dialect: Dialect) -> str:
     """A CREATE TABLE that would fit the mapping of a platform's own table."""
     lines = [f"{_quote(dialect, n)} {_type(kind, dialect)}" for n, kind in table.columns.items()]
@@ -109,7 +118,7 @@ def _denied(connection: sa.Connection, layout: Layout, wanted: list[WantedTable]
         refused = [word for word, probe in _probes(table) if _is_refused(connection, probe)]
         if refused:
             grant = grant_statement(table, connection.dialect, str(database), str(account))
-            yield f"the user may not {joined(refused)} in table {table.name}: {grant}"
+            yield f"the user has no right to {joined(refused)} in table {table.name}: {grant}"
 
 
 def _probes(table: WantedTable) -> Iterator[tuple[str, sa.Executable]]:

@@ -19,6 +19,8 @@ class Trouble(Enum):
     AWAY = auto()
     """Not now: nothing has landed."""
     FORBIDDEN = auto()
+    SHUT = auto()
+    """The user has no right at all in the database: not even a check can be made."""
     SCHEMA = auto()
     """A table, column, grant or word is missing: the check says which."""
 
@@ -53,9 +55,11 @@ _FORBIDDEN = {
     3118: "the user is locked",
     4151: "the user is locked",
 }
-_SCHEMA = {
+_SHUT = {
     1044: "the user has no right in this database, or it is not there",
     1049: "there is no database of this name",
+}
+_SCHEMA = {
     1054: "a column is missing",
     1142: "a right on a table is missing",
     1143: "a right on a column is missing",
@@ -94,7 +98,9 @@ def translated(trouble: Trouble, message: str) -> TrainleaseError:
     """The error that crosses the port for a trouble after which nothing has landed."""
     if trouble is Trouble.FORBIDDEN:
         return Forbidden(message)
-    return SchemaInvalid(message) if trouble is Trouble.SCHEMA else Unavailable(message)
+    if trouble in (Trouble.SHUT, Trouble.SCHEMA):
+        return SchemaInvalid(message)
+    return Unavailable(message)
 
 
 def _diagnose_code(code: int, error: alchemy.DBAPIError) -> tuple[Trouble, str]:
@@ -102,6 +108,7 @@ def _diagnose_code(code: int, error: alchemy.DBAPIError) -> tuple[Trouble, str]:
         (Trouble.LOST, _LOST),
         (Trouble.AWAY, _AWAY),
         (Trouble.FORBIDDEN, _FORBIDDEN),
+        (Trouble.SHUT, _SHUT),
         (Trouble.SCHEMA, _SCHEMA),
     )
     for trouble, words in groups:
