@@ -62,7 +62,7 @@ class Deeds:
     def do(self, deed: Deed) -> None:
         """One deed, now; what it concerns may be gone by then."""
         world = self._world
-        world.trace.add(f"{world.loop.time():10.3f}  DEED {deed}\n")
+        world.trace.add(f"{world.loop.time():10.3f}  DEED {deed}")
         try:
             self._acts[deed.what](deed)
         except NotFound:

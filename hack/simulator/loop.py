@@ -268,7 +268,8 @@ def run(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]], *, until: float |
 def _close_all(loop: VirtualLoop) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for task in sorted(asyncio.all_tasks(loop), key=lambda t: hash(t)):
+        tasks = {*asyncio.all_tasks(loop), *loop._graveyard}
+        for task in sorted(tasks, key=lambda t: hash(t)):
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             with suppress(BaseException):
                 task.get_coro().close()

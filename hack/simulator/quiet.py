@@ -9,6 +9,6 @@ def keep_quiet() -> None:
     """No log of any operator in this process."""
     logging.disable(logging.CRITICAL)
     structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL + 1),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
         cache_logger_on_first_use=False,
     )

@@ -9,15 +9,15 @@ from collections import Counter
 from dataclasses import dataclass
 
 from simulator.deeds import Deeds
-from simulator.facts import Breach, Rest
+from simulator.facts import Breach
 from simulator.loop import Deadlock, OutOfTime, VirtualLoop
 from simulator.loop import run as run_loop
 from simulator.operators import Table
 from simulator.promises_rest import COMES_TO_REST, QUIET
-from simulator.scenario import HOLDS, OPERATORS, STORM, draw
+from simulator.reading import read_all
+from simulator.scenario import OPERATORS, STORM, draw
 from simulator.weather import AIMED_VERBS, Fault
 from simulator.world import World
-from trainlease.effects.tracking.fake import FakeTracker
 from trainlease.plan.actions import Wait
 from trainlease.reconcile.perform import TABLE
 
@@ -97,8 +97,8 @@ async def _rest(world: World, *, first: bool) -> None:
             world.complain(COMES_TO_REST, f"it still moves after {LONGEST_UNREST:g} s of calm")
             break
         await _pause(world, _LOOK)
-    world.trace.add(f"{world.loop.time():10.3f}  REST\n")
-    world.observer.at_rest(await _read(world, first=first))
+    world.trace.add(f"{world.loop.time():10.3f}  REST")
+    world.observer.at_rest(read_all(world, first=first))
 
 
 async def _stay_quiet(world: World) -> None:
@@ -113,42 +113,6 @@ async def _stay_quiet(world: World) -> None:
         world.complain(QUIET, what)
     elif world.moved_at != moved:
         world.complain(QUIET, "a row or a machine changed at rest")
-
-
-async def _read(world: World, *, first: bool) -> Rest:
-    """All that the promises about rest need, read past every line."""
-    mlflow = world.mlflow
-    tracker = FakeTracker(mlflow)
-    runs = [run for run in mlflow.runs.values() if not run.deleted]
-    versions = [
-        await tracker.ensure_version(model, row.run_id, {})
-        for model, found in sorted(mlflow.models.items())
-        for row in found.versions.values()
-    ]
-    away = world.scenario.down_at_rest
-    return Rest(
-        at=world.loop.time(),
-        runs=[await tracker.run(run.run_id) for run in runs if run.tags],
-        versions=[v for v in versions if v is not None],
-        models={model: await tracker.model_state(model) for model in sorted(mlflow.models)},
-        trainings=world.databases.trainings(),
-        machine_on=world.on(),
-        claimed_by_legacy=world.databases.taken,
-        busy=_busy(world) if first else frozenset(),
-        down=frozenset({away}) if first and away else frozenset(),
-    )
-
-
-def _busy(world: World) -> frozenset[str]:
-    """What the world keeps going over the first rest."""
-    leases = world.observer.book.objects["machineleases"]
-    lasting = {hold.name for hold in world.scenario.holds if hold.length is None}
-    holds = [
-        body["metadata"]["uid"]
-        for (namespace, name), body in leases.items()
-        if namespace == HOLDS and name in lasting
-    ]
-    return frozenset((*world.long_runs, *holds))
 
 
 async def _until(world: World, at: float) -> None:

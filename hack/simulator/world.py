@@ -60,10 +60,11 @@ class Trace:
     lines: list[str] | None
     digest: Any
 
-    def add(self, line: str) -> None:
+    def add(self, line: str, more: str = "") -> None:
+        """A line; `more` is for people only, and not in the digest."""
         self.digest.update(line.encode())
         if self.lines is not None:
-            self.lines.append(line)
+            self.lines.append(f"{line} {more}\n")
 
 
 class World:
@@ -100,7 +101,7 @@ class World:
         self.power_server = Server("provider")
         self._build_outside()
         self.operators = Operators(
-            self.grounds, self.kube, SETTINGS, self._connect, self._complain, table
+            self.grounds, self.kube, SETTINGS, self._connect, self.complain, table
         )
         self._counted = len(self.kube.writes)
 
@@ -180,14 +181,14 @@ class World:
 
     # -- what happens becomes facts --------------------------------------------------------------
 
-    def see(self, fact: Fact, line: str) -> None:
+    def see(self, fact: Fact, line: str, more: str = "") -> None:
         """Tell the observer and the trace."""
         self.moved_at = self.loop.time()
-        self.trace.add(f"{fact.at:10.3f}  {line}\n")
+        self.trace.add(f"{fact.at:10.3f}  {line}", more)
         known = len(self.observer.breaches)
         self.observer.see(fact)
         for breach in self.observer.breaches[known:]:
-            self.trace.add(f"{breach.at:10.3f}  BREACH {breach.promise}: {breach.detail}\n")
+            self.trace.add(f"{breach.at:10.3f}  BREACH {breach.promise}: {breach.detail}")
 
     def _wrote(self, verb: str, plural: str, body: dict[str, Any]) -> None:
         write = self.kube.writes[-1]
@@ -197,15 +198,12 @@ class World:
         by = _AUTHORS.get(write.user, By.US)
         version = body["metadata"]["resourceVersion"]
         title = f"{write.namespace}/{write.name}" if write.namespace else write.name
-        line = f"{write.user} {verb} {plural} {title} @{version}"
-        if self.trace.lines is not None:
-            line += f" {_changes(write.before, write.after)}"
-        else:
-            self.trace.add(str(hash_of(body)))
+        line = f"{write.user} {verb} {plural} {title} @{version} {hash_of(body)}"
+        more = _changes(write.before, write.after) if self.trace.lines is not None else ""
         fact = Wrote(
             self.loop.time(), by, plural, write.namespace, write.name, write.before, write.after
         )
-        self.see(fact, line)
+        self.see(fact, line, more)
         if plural == "trainingjobs" and write.after is None:
             self.grounds.later(self.rng.uniform(0.05, 5.0), self._collect)
 
@@ -234,11 +232,10 @@ class World:
         uid, attempt = tags[word.JOB_UID], int(tags[word.ATTEMPT])
         self.see(RunMade(self.loop.time(), uid, attempt), f"run of {uid} attempt {attempt}")
 
-    def _complain(self, name: str, detail: str) -> None:
-        self.trace.add(f"{self.loop.time():10.3f}  BREACH {name}: {detail}\n")
+    def complain(self, name: str, detail: str) -> None:
+        """The world itself saw a promise broken."""
+        self.trace.add(f"{self.loop.time():10.3f}  BREACH {name}: {detail}")
         self.observer.complain(self.loop.time(), name, detail)
-
-    complain = _complain
 
     # -- how trainings go ------------------------------------------------------------------------
 
