@@ -95,8 +95,11 @@ def test_who_is_being_told_is_not_told_twice() -> None:
             {"rows": {"saturno": known(MACHINE, None), "latam": known(MACHINE)}},
         ),
         (
-            "it confirmed an earlier claim only",
-            {"rows": {"saturno": replace(known(MACHINE), fence=12), "latam": known(MACHINE)}},
+            "it confirmed an earlier claim only, and is being told of this one",
+            {
+                "rows": {"saturno": replace(known(MACHINE), fence=12), "latam": known(MACHINE)},
+                "telling": {"saturno": 14},
+            },
         ),
         (
             "a database that confirms all leases has not",

@@ -65,6 +65,15 @@ from trainlease.plan.claim import MachineFacts
             ("latam",),
         ),
         (
+            "one holds a newer word",
+            (a_fact("saturno"), a_fact("latam")),
+            {
+                "saturno": known(MACHINE, free=True),
+                "latam": known(MACHINE, Told.FENCED, free=True),
+            },
+            ("latam",),
+        ),
+        (
             "one is paused",
             (a_fact("saturno"), a_fact("latam", paused=True)),
             {"saturno": known(MACHINE, free=True)},
