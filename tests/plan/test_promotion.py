@@ -154,7 +154,6 @@ def test_an_incumbent_without_the_metric_is_not_compared() -> None:
     [
         (a_rule(), a_version(ready=False), NOTHING, PromotionReason.NOT_READY),
         (a_rule(), a_version(rolled_back=True), production(), PromotionReason.ROLLED_BACK),
-        (a_rule(mode=PromoteMode.MANUAL), a_version(), NOTHING, PromotionReason.MANUAL),
         (a_rule(), a_version(), ModelState(None, None, held=True), PromotionReason.HELD),
         (a_rule(), a_version(held=True), NOTHING, PromotionReason.HELD),
     ],
@@ -179,7 +178,21 @@ def test_the_most_basic_reason_is_told_first() -> None:
     assert decide(manual, unready, held).reason is PromotionReason.NOT_READY
     rolled_back = a_version(rolled_back=True, held=True)
     assert decide(manual, rolled_back, held).reason is PromotionReason.ROLLED_BACK
-    assert decide(manual, a_version(), held).reason is PromotionReason.MANUAL
+    assert decide(manual, a_version(), held).reason is PromotionReason.HELD
+
+
+def test_in_mode_manual_the_rule_only_says_what_it_would_do() -> None:
+    manual = a_rule(mode=PromoteMode.MANUAL)
+    better, worse = a_version(value=0.9), a_version(value=0.7)
+
+    assert decide(manual, better, production(0.8)) == Promotion(
+        False,
+        PromotionReason.MANUAL,
+        "not promoted: promote.mode is Manual, and the rule says promoted over v13: "
+        "f1 0.900 > 0.800; to use v14, move the alias production to it",
+    )
+    assert decide(manual, better, NOTHING).reason is PromotionReason.MANUAL
+    assert decide(manual, worse, production(0.8)).reason is PromotionReason.NOT_BETTER
 
 
 def test_a_hold_on_the_incumbent_does_not_keep_it_there() -> None:

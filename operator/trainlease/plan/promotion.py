@@ -26,22 +26,22 @@ _PROMOTED = "promoted"
 
 
 class PromotionReason(StrEnum):
-    """The reason word of the job's Promoted condition."""
+    """The reason word of the job's Promoted condition, in the order in which they are told."""
 
-    FIRST = "FirstVersion"
-    BETTER = "Better"
-    ALREADY = "AlreadyProduction"
     NOT_SUCCEEDED = "NotSucceeded"
     RUN_DELETED = "RunDeleted"
     NO_MODEL = "NoModel"
     NOT_REGISTERED = "NotRegistered"
+    ALREADY = "AlreadyProduction"
     METRIC_MISSING = "MetricMissing"
     NOT_FINITE = "MetricNotFinite"
     NOT_READY = "NotReady"
     ROLLED_BACK = "RolledBack"
-    MANUAL = "Manual"
     HELD = "Held"
+    MANUAL = "Manual"
+    FIRST = "FirstVersion"
     NOT_COMPARABLE = "NotComparable"
+    BETTER = "Better"
     NOT_BETTER = "NotBetter"
 
 
@@ -59,12 +59,13 @@ def decide(rule: Promote, candidate: ModelVersion, state: ModelState) -> Promoti
     incumbent = state.production
     if incumbent is not None and incumbent.version == candidate.version:
         return _already(candidate)
-    refused = _unfit(rule, candidate) or _by_a_person(rule, candidate, state)
+    refused = _unfit(rule, candidate) or _by_a_person(candidate, state)
     if refused:
         return refused
     if incumbent is None:
-        return _first(rule, candidate, state)
-    return _incomparable(rule, candidate, incumbent) or _compared(rule, candidate, incumbent)
+        return _with_mode(rule, candidate, _first(rule, candidate, state))
+    compared = _incomparable(rule, candidate, incumbent) or _compared(rule, candidate, incumbent)
+    return _with_mode(rule, candidate, compared)
 
 
 def without_version(reason: PromotionReason, text: str) -> Promotion:
@@ -107,20 +108,28 @@ def _unfit(rule: Promote, candidate: ModelVersion) -> Promotion | None:
     return None
 
 
-def _by_a_person(rule: Promote, candidate: ModelVersion, state: ModelState) -> Promotion | None:
+def _by_a_person(candidate: ModelVersion, state: ModelState) -> Promotion | None:
     """What a person decided stands above the metric."""
     name = f"v{candidate.version}"
     if candidate.rolled_back:
         text = f"{name} was Production before and is no more; a version wins only once"
         return _no(PromotionReason.ROLLED_BACK, text)
-    if rule.mode is PromoteMode.MANUAL:
-        text = f"the job's promote.mode is Manual; to use {name}, move the alias production to it"
-        return _no(PromotionReason.MANUAL, text)
     if state.held:
         return _no(PromotionReason.HELD, f"a person holds the model {candidate.model}")
     if candidate.held:
         return _no(PromotionReason.HELD, f"a person holds {name}")
     return None
+
+
+def _with_mode(rule: Promote, candidate: ModelVersion, verdict: Promotion) -> Promotion:
+    """In mode Manual the rule only says what it would do."""
+    if rule.mode is not PromoteMode.MANUAL or not verdict.promoted:
+        return verdict
+    text = (
+        f"promote.mode is Manual, and the rule says {verdict.sentence}; "
+        f"to use v{candidate.version}, move the alias production to it"
+    )
+    return _no(PromotionReason.MANUAL, text)
 
 
 def _first(rule: Promote, candidate: ModelVersion, state: ModelState) -> Promotion:
