@@ -57,6 +57,11 @@ MACHINE = a_claimed_machine(a_lease(a_job()))
             (a_fact("saturno"), a_fact("latam", mode=Mode.OBSERVE, confirm=Confirm.ALL)),
             None,
         ),
+        (
+            "another that leaves confirms all",
+            (a_fact("saturno"), a_fact("latam", deleting=True, down=True, confirm=Confirm.ALL)),
+            None,
+        ),
     ],
 )
 def test_the_obstacle_to_a_claim(says: str, facts: Any, want: str | None) -> None:

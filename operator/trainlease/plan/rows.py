@@ -57,14 +57,16 @@ def needed(platforms: Iterable[PlatformFact], holder: str) -> tuple[PlatformFact
     """Those whose database must say occupied before a machine is started for this platform.
 
     A paused one is needed all the same, and so is the holder's own in Observe: what may not be
-    told cannot say occupied, so nothing is started. Another's in Observe has no effects.
+    told cannot say occupied, so nothing is started. Another's in Observe has no effects, and
+    another's that is being deleted is told of no new claim.
     """
 
     def must(fact: PlatformFact) -> bool:
         confirm = fact.platform.spec.database.confirm
         if fact.name == holder:
             return confirm is not Confirm.NEVER
-        return confirm is Confirm.ALL and fact.platform.is_enforced
+        here = fact.platform.is_enforced and not fact.platform.deleting
+        return confirm is Confirm.ALL and here
 
     return tuple(p for p in platforms if must(p))
 

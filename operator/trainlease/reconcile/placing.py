@@ -7,12 +7,12 @@ grant. Not in here: the order of the queue; the second compare-and-set (the mach
 from collections.abc import Awaitable, Callable, Mapping
 
 from trainlease.model.machine_lease import MachineLease
-from trainlease.model.platform import Confirm, Platform
+from trainlease.model.platform import Platform
 from trainlease.model.reasons import WaitReason
 from trainlease.model.settings import Settings
 from trainlease.model.training_job import TrainingJob
 from trainlease.plan import actions as act
-from trainlease.plan import leases, ledger, placement, report
+from trainlease.plan import leases, ledger, placement, report, rows
 from trainlease.plan.placement import Candidate, Slot
 from trainlease.plan.waits import Wait
 from trainlease.reconcile.databases import Databases, Ring
@@ -111,14 +111,8 @@ class Placing:
             return WaitReason.NOT_ALLOWED, f"the Platform {platform.name} is being deleted"
         if platform.is_paused:
             return WaitReason.NOT_ALLOWED, f"the Platform {platform.name} is paused"
-        for fact in self._databases.facts():
-            confirm = fact.platform.spec.database.confirm
-            own = fact.name == platform.name and confirm is Confirm.OWN
-            if not own and confirm is not Confirm.ALL:
-                continue
-            if fact.is_down and fact.platform.is_enforced and not fact.platform.is_paused:
-                return WaitReason.PLATFORM_DATABASE_DOWN, f"{fact.name}'s database: {fact.trouble}"
-        return None
+        obstacle = rows.obstacle(self._databases.facts(), platform.name)
+        return (WaitReason.PLATFORM_DATABASE_DOWN, obstacle) if obstacle else None
 
     def _slots(self) -> list[Slot]:
         now = self._ports.clock.now()
