@@ -13,7 +13,7 @@ from trainlease.plan.promotion import (
     PromotionReason,
     decide,
     is_finite,
-    without_model,
+    without_version,
 )
 
 LARGEST = 1.7976931348623157e308
@@ -214,8 +214,7 @@ def test_what_is_production_already_keeps_the_reason_that_was_stored() -> None:
     assert moved.sentence == "promoted: v13 is Production already"
 
 
-def test_a_training_without_a_model_is_told_how_to_log_one() -> None:
-    verdict = without_model()
+def test_a_job_without_a_version_has_a_verdict_too() -> None:
+    want = Promotion(False, PromotionReason.NO_MODEL, "not promoted: no model was logged")
 
-    assert (verdict.promoted, verdict.reason) == (False, PromotionReason.NO_MODEL)
-    assert "log_model" in verdict.sentence
+    assert without_version(PromotionReason.NO_MODEL, "no model was logged") == want

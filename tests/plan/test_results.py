@@ -159,6 +159,13 @@ def test_a_success_that_logged_no_model_says_so() -> None:
     assert cond.get(status.conditions, JobCondition.PROMOTED) is None
 
 
+def test_a_job_without_a_rule_has_no_verdict() -> None:
+    reason = PromotionReason.NO_MODEL
+
+    assert plan.unpromoted(a_finished_job(promote=None), reason, "none") is None
+    assert plan.unpromoted(a_finished_job(), reason, "none") is not None
+
+
 def test_metrics_that_were_kept_already_stay() -> None:
     job = a_finished_job()
     kept = job.status.attempts[0].but(metrics={"f1": 0.9, "loss": 0.1})

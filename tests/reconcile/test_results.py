@@ -133,6 +133,36 @@ async def test_closing_ends_what_is_under_way(bench: Bench) -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+@in_virtual_time
+async def test_a_start_after_a_restart_finds_the_run_again(bench: Bench) -> None:
+    job = a_job()
+    run_id = await bench.run_of(job)
+    results = bench.start()
+    assert results.run_id(job, 1) is None
+
+    assert await results.ensure(job, 1) == run_id
+    assert results.run_id(job, 1) == run_id
+
+
+@in_virtual_time
+async def test_only_a_job_that_wants_results_does_not_start_without_its_run(bench: Bench) -> None:
+    bench.weather.down = True
+
+    assert await bench.results.ensure(a_job("easy", tracking="BestEffort"), 1) is None
+    with pytest.raises(Unavailable):
+        await bench.results.ensure(a_job("strict"), 1)
+
+
+@in_virtual_time
+async def test_a_start_beside_the_preparation_makes_no_second_run(bench: Bench) -> None:
+    job = a_job()
+    bench.results.prepare(job, 1)
+    await asyncio.gather(*(bench.results.ensure(job, 1) for _ in range(3)))
+    await sleep()
+
+    assert bench.weather.calls.count("create_run") == 1
+
+
 # -- without a server ----------------------------------------------------------------------------
 
 

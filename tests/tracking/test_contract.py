@@ -1,5 +1,6 @@
 """The contract of the port `Tracker`, on the fake and on a real MLflow server."""
 
+import asyncio
 import math
 
 import pytest
@@ -30,6 +31,14 @@ async def test_an_attempt_gets_one_run_however_often_it_is_asked_for(world: Worl
     assert again.run_id == first.run_id
     assert await world.runs(run.experiment) == [first.run_id]
     assert (first.job_uid, first.attempt, first.ended) == (run.job_uid, 1, False)
+
+
+async def test_asking_for_one_run_from_many_sides_at_once_makes_one(world: World) -> None:
+    run = new_run()
+    found = await asyncio.gather(*(world.tracker.ensure_run(run) for _ in range(5)))
+
+    assert await world.runs(run.experiment) == [found[0].run_id]
+    assert len({info.run_id for info in found}) == 1
 
 
 async def test_a_run_says_whose_it_is_and_what_it_was_given(world: World) -> None:

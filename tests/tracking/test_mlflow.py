@@ -2,6 +2,8 @@
 
 import asyncio
 import http.server
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -134,6 +136,18 @@ async def test_an_answer_that_is_no_success_says_what_to_do(
 
     with pytest.raises(want, match=says):
         await asked(f"http://127.0.0.1:{another_server.server_port}")
+
+
+def test_mlflow_is_not_imported_before_it_is_needed() -> None:
+    code = """
+import sys
+from trainlease.effects.tracking.mlflow import MlflowTracker
+MlflowTracker("http://127.0.0.1:1")
+sys.exit("mlflow" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("uri", ["file:///tmp/runs", "databricks", "sqlite:///runs.db", ""])

@@ -73,14 +73,6 @@ def without_version(reason: PromotionReason, text: str) -> Promotion:
     return _no(reason, text)
 
 
-def without_model() -> Promotion:
-    """The verdict on a training that logged no model."""
-    return _no(
-        PromotionReason.NO_MODEL,
-        "the training logged no model: log one with MLflow's log_model in the run it was given",
-    )
-
-
 def is_finite(value: float) -> bool:
     """Whether a metric is a real number; MLflow's stand-in for inf is none."""
     return math.isfinite(value) and abs(value) < MLFLOW_INFINITY

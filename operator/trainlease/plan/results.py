@@ -17,13 +17,16 @@ from trainlease.model.observed import Exit, ModelVersion, NewRun, RunStatus
 from trainlease.model.reasons import JobCondition, JobState, Outcome
 from trainlease.model.training_job import Attempt, TrainingJob, TrainingJobStatus
 from trainlease.plan.job import effective_params
-from trainlease.plan.promotion import Promotion, is_finite
+from trainlease.plan.promotion import Promotion, PromotionReason, is_finite, without_version
 from trainlease.plan.workload import experiment, registered_model
 
 MOST_METRICS = 100
 """How many metrics an attempt's record keeps; MLflow has them all."""
 LONGEST_METRIC_NAME = 250
 RECORDED = "Recorded"
+NO_MODEL_SAYS = (
+    "the training logged no model: log one with MLflow's log_model in the run it was given"
+)
 NOT_CONFIGURED = "NotConfigured"
 NOT_CONFIGURED_SAYS = (
     "no MLflow server is configured: start the operator with TRAINLEASE_TRACKING_URI"
@@ -126,6 +129,11 @@ def kept_metrics(job: TrainingJob, metrics: Mapping[str, float]) -> dict[str, fl
     names = sorted(metrics, key=lambda name: (name != decides, name))
     fit = [n for n in names if len(n) <= LONGEST_METRIC_NAME and is_finite(metrics[n])]
     return {name: metrics[name] for name in sorted(fit[:MOST_METRICS])}
+
+
+def unpromoted(job: TrainingJob, reason: PromotionReason, text: str) -> Promotion | None:
+    """The verdict on a job without a version; None where it names no rule."""
+    return without_version(reason, text) if job.spec.promote else None
 
 
 def is_recorded(job: TrainingJob) -> bool:

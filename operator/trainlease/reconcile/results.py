@@ -14,6 +14,7 @@ import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
@@ -34,8 +35,9 @@ from trainlease.model.observed import Exit, ModelVersion, NewRun, RunStatus
 from trainlease.model.reasons import Cause, JobState, Outcome
 from trainlease.model.settings import Settings
 from trainlease.model.training_job import Attempt, TrainingJob, TrainingJobStatus
-from trainlease.plan import promotion as rule
 from trainlease.plan import results as plan
+from trainlease.plan.promotion import Promotion, decide
+from trainlease.plan.promotion import PromotionReason as Reason
 from trainlease.plan.workload import registered_model
 from trainlease.reconcile.tracking_line import TrackingLine
 
@@ -108,6 +110,22 @@ class Results:
         self._jobs[job.uid] = (job.namespace, job.name)
         work = self._prepare(job, attempt)
         self._preparing[key] = asyncio.get_running_loop().create_task(work)
+
+    async def ensure(self, job: TrainingJob, attempt: int) -> str | None:
+        """The attempt's run for its start: asked for now where this process does not know it.
+
+        None for a job that does without results while none can be had; for one that wants them
+        Unavailable, or what a person must mend (NeedsPerson).
+        """
+        if self._tracker is None:
+            return None
+        self._jobs[job.uid] = (job.namespace, job.name)
+        try:
+            return await self._run_of(job, attempt)
+        except (Unavailable, NeedsPerson):
+            if job.spec.wants_results:
+                raise
+            return None
 
     def is_due(self, job: TrainingJob) -> bool:
         """Whether `record` has something to do now; costs nothing."""
@@ -205,12 +223,10 @@ class Results:
         for attempt in job.status.attempts:
             key = (job.uid, attempt.number)
             if attempt.outcome is not None and key not in self._ended:
-                self._stop_preparing(key)
                 self._ended[key] = await self._end_run(job, attempt, exits.get(attempt.number))
         if not job.is_finished:
             return
         for key in [k for k in self._runs if k[0] == job.uid and not job.status.attempt(k[1])]:
-            self._stop_preparing(key)
             await self._kill(self._runs[key])
             del self._runs[key]
 
@@ -223,20 +239,20 @@ class Results:
         tags, tail, known = plan.end_tags(attempt), plan.log_tail(exit_), attempt.metrics
         key = (job.uid, attempt.number)
         try:
-            run_id = await self._run_of(job, attempt)
+            run_id = await self._run_of(job, attempt.number)
             await self._ask(self._server.end_run, run_id, status, tags, tail, known)
             return (await self._ask(self._server.run, run_id)).metrics
         except NotFound:
             self._gone[key] = f"the run of attempt {attempt.number} was deleted in MLflow"
             return {}
 
-    async def _run_of(self, job: TrainingJob, attempt: Attempt) -> str:
-        known = self.run_id(job, attempt.number)
+    async def _run_of(self, job: TrainingJob, number: int) -> str:
+        known = self.run_id(job, number)
         if known is not None:
             return known
-        run = plan.new_run(job, attempt.number, self.cluster)
+        run = plan.new_run(job, number, self.cluster)
         made = await self._ask(self._server.ensure_run, run)
-        self._runs[job.uid, attempt.number] = made.run_id
+        self._runs[job.uid, number] = made.run_id
         return made.run_id
 
     async def _kill(self, run_id: str) -> None:
@@ -251,44 +267,41 @@ class Results:
         numbers = [a.number for a in job.status.attempts]
         metrics = {n: self._ended[job.uid, n] for n in numbers if (job.uid, n) in self._ended}
         notes = tuple(self._gone[job.uid, n] for n in numbers if (job.uid, n) in self._gone)
-        version, verdict, more = await self._version(job)
-        return plan.Results(metrics, version, verdict, notes + more)
-
-    async def _version(
-        self, job: TrainingJob
-    ) -> tuple[ModelVersion | None, rule.Promotion | None, tuple[str, ...]]:
-        """The version, the verdict where there is a rule, and what else there is to say."""
-        model, wished = registered_model(job), job.spec.promote is not None
+        found = plan.Results(metrics, notes=notes)
+        model, last = registered_model(job), job.status.last_attempt
         if model is None:
-            return None, None, ()
-        last = job.status.last_attempt
+            return found
         if job.status.state is not JobState.SUCCEEDED or last is None:
-            no = rule.without_version(rule.PromotionReason.NOT_SUCCEEDED, "the job did not succeed")
-            return None, no if wished else None, ()
+            no = plan.unpromoted(job, Reason.NOT_SUCCEEDED, "the job did not succeed")
+            return replace(found, promotion=no)
         if gone := self._gone.get((job.uid, last.number)):
-            no = rule.without_version(rule.PromotionReason.RUN_DELETED, gone)
-            return None, no if wished else None, ()
-        run_id = await self._run_of(job, last)
-        metrics = self._ended.get((job.uid, last.number), {})
-        tags = plan.version_tags(job, last.number, self.cluster, metrics)
+            return replace(found, promotion=plan.unpromoted(job, Reason.RUN_DELETED, gone))
         try:
             async with self._models.setdefault(model, asyncio.Lock()):
-                version = await self._ask(self._server.ensure_version, model, run_id, tags)
-                if version is None:
-                    return None, rule.without_model() if wished else None, ()
-                return version, await self._judge(job, version), ()
+                return await self._registered(job, last, model, found)
         except BadSpec as error:
-            no = rule.without_version(rule.PromotionReason.NOT_REGISTERED, str(error))
-            return None, no if wished else None, () if wished else (str(error),)
+            no = plan.unpromoted(job, Reason.NOT_REGISTERED, str(error))
+            return replace(found, promotion=no, notes=(*notes, str(error)))
 
-    async def _judge(self, job: TrainingJob, version: ModelVersion) -> rule.Promotion | None:
+    async def _registered(
+        self, job: TrainingJob, last: Attempt, model: str, found: plan.Results
+    ) -> plan.Results:
+        run_id = await self._run_of(job, last.number)
+        tags = plan.version_tags(job, last.number, self.cluster, found.metrics[last.number])
+        version = await self._ask(self._server.ensure_version, model, run_id, tags)
+        if version is None:
+            no = plan.unpromoted(job, Reason.NO_MODEL, plan.NO_MODEL_SAYS)
+            return replace(found, promotion=no)
+        return replace(found, version=version, promotion=await self._judge(job, version))
+
+    async def _judge(self, job: TrainingJob, version: ModelVersion) -> Promotion | None:
         """Decide, and do it; again where somebody moved the alias in between."""
         if job.spec.promote is None:
             return None
         model, number = version.model, version.version
         for _ in range(_JUDGE_TRIES):
             state = await self._ask(self._server.model_state, model)
-            verdict = rule.decide(job.spec.promote, version, state)
+            verdict = decide(job.spec.promote, version, state)
             over = state.production.version if state.production else None
             if not verdict.promoted:
                 reason = {word.REASON: verdict.sentence}
@@ -319,16 +332,11 @@ class Results:
             for title in refused:
                 self._ring("results", title)
 
-    def _stop_preparing(self, key: AttemptId) -> None:
-        task = self._preparing.pop(key, None)
-        if task is not None:
-            task.cancel()
-
     def _forget(self, uid: str) -> None:
         if self._jobs.pop(uid, None) is None:
             return
         for key in [k for k in self._preparing if k[0] == uid]:
-            self._stop_preparing(key)
+            self._preparing.pop(key).cancel()
         for of_attempts in (self._runs, self._ended, self._gone):
             _drop(of_attempts, uid)
         of_job: dict[str, Any]

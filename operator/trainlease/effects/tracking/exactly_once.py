@@ -12,6 +12,7 @@ The alias `production` is the truth; stages are a mirror for those who still rea
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from weakref import WeakValueDictionary
 
 from trainlease.effects.tracking.api import Api, LoggedModelRow, ModelRow, RunRow, VersionRow
 from trainlease.model import tracking as word
@@ -35,23 +36,11 @@ class ExactlyOnce:
 
     def __init__(self, api: Api) -> None:
         self.api = api
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def ensure_run(self, run: NewRun) -> RunInfo:
-        experiment = await self._experiment(run.experiment)
-        key = _key(run.cluster, run.job_uid, run.attempt)
-        found = await self.api.search_runs([experiment], key)
-        if not found:
-            about = {word.NAMESPACE: run.namespace, word.JOB: run.job_name, word.STATE: word.OPEN}
-            await self.api.create_run(experiment, run.name, {**run.tags, **about, **key})
-            found = await self.api.search_runs([experiment], key)
-        if not found:
-            raise Unavailable("MLflow does not show the run that it has just made")
-        kept = _kept(found)
-        if word.KEPT not in kept.tags:
-            await self.api.log(kept.run_id, params=run.params, tags={word.KEPT: "true"})
-        await self._delete_twins(kept, found)
-        return _run_info(kept)
+        async with self._lock(f"{run.job_uid}/{run.attempt}"):
+            return await self._ensure_run(run)
 
     async def run(self, run_id: str) -> RunInfo:
         return _run_info(await self._live_run(run_id))
@@ -158,8 +147,27 @@ class ExactlyOnce:
     async def close(self) -> None:
         await self.api.close()
 
-    def _lock(self, model: str) -> asyncio.Lock:
-        return self._locks.setdefault(model, asyncio.Lock())
+    def _lock(self, name: str) -> asyncio.Lock:
+        """One at a time for each model and each attempt; kept as long as somebody holds it."""
+        lock = self._locks.get(name) or asyncio.Lock()
+        self._locks[name] = lock
+        return lock
+
+    async def _ensure_run(self, run: NewRun) -> RunInfo:
+        experiment = await self._experiment(run.experiment)
+        key = _key(run.cluster, run.job_uid, run.attempt)
+        found = await self.api.search_runs([experiment], key)
+        if not found:
+            about = {word.NAMESPACE: run.namespace, word.JOB: run.job_name, word.STATE: word.OPEN}
+            await self.api.create_run(experiment, run.name, {**run.tags, **about, **key})
+            found = await self.api.search_runs([experiment], key)
+        if not found:
+            raise Unavailable("MLflow does not show the run that it has just made")
+        kept = _kept(found)
+        if word.KEPT not in kept.tags:
+            await self.api.log(kept.run_id, params=run.params, tags={word.KEPT: "true"})
+        await self._delete_twins(kept, found)
+        return _run_info(kept)
 
     async def _experiment(self, name: str) -> str:
         found = await self.api.experiment_id(name)

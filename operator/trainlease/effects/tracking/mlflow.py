@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from trainlease.effects.clock import SystemClock
 from trainlease.effects.tracking.api import LoggedModelRow, ModelRow, RunRow, VersionRow
 from trainlease.effects.tracking.exactly_once import ExactlyOnce
 from trainlease.effects.tracking.mlflow_errors import no_answer, translated
@@ -101,10 +102,11 @@ class MlflowApi:
     ) -> None:
         def batch(client: Any) -> None:
             entities = importlib.import_module("mlflow.entities")
+            now = int(SystemClock().now().timestamp() * 1000)
             client.log_batch(
                 run_id,
                 params=[entities.Param(*item) for item in params.items()],
-                metrics=[entities.Metric(*item, timestamp=0, step=0) for item in metrics.items()],
+                metrics=[entities.Metric(*item, timestamp=now, step=0) for item in metrics.items()],
                 tags=[entities.RunTag(*item) for item in tags.items()],
             )
 
