@@ -124,8 +124,9 @@ Everything is still up. In a shell:
   kubectl get mach                          # who holds which machine
   kubectl get plat                          # whether each database agrees
   kubectl describe tj -n latam digits-part-4
-  kubectl delete tj -n saturno digits-lr-low && kubectl apply -f examples/jobs
-  kubectl annotate mach gpu-1 trainlease.dev/paused=true
+  kubectl delete tj -n saturno digits-lr-low && kubectl apply -f examples/jobs   # once more
+  kubectl apply -f examples/hold.yaml       # ana takes gpu-2: see kubectl get mach
+  kubectl delete -f examples/hold.yaml
 MLflow: {parts.mlflow.url}
 The platforms' databases:
 {places}

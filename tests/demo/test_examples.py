@@ -42,7 +42,7 @@ def test_the_demo_applies_eight_trainings_of_three_platforms_for_two_machines() 
         "Platform": 3,
         "TrainingJob": 8,
     }
-    assert len(OURS) == 13
+    assert len(OURS) == 13 + 1, "the demo leaves the hold to people"
 
 
 def test_every_training_is_of_a_platform_and_of_an_image_that_each_machine_has() -> None:
