@@ -30,7 +30,7 @@ from tests.plan.claims import (
 )
 
 from trainlease.model.machine import Mode
-from trainlease.model.observed import MachineView, Power, Told
+from trainlease.model.observed import MachineView, Power, RowState, Told
 from trainlease.model.reasons import Cause, JobState, MachineState, Outcome
 from trainlease.plan import actions as act
 
@@ -201,6 +201,14 @@ def test_a_job_that_finished_beside_its_grant_gives_the_machine_back(lease: Any)
 )
 def test_what_is_turned_off(says: str, changes: dict[str, Any], want: bool) -> None:
     assert isinstance(decided(stopping(**changes)), act.TurnOff) is want, says
+
+
+def test_what_is_nobodys_is_occupied_in_every_database_before_it_is_turned_off() -> None:
+    telling = decided(stopping(view=on(None), rows={}))
+    assert isinstance(telling, act.Tell)
+    assert {e.state for _, e in telling.entries} == {RowState.OCCUPIED}
+    under_way = stopping(view=on(None), rows={}, telling={"saturno": 14, "latam": 14})
+    assert isinstance(decided(under_way), act.Wait)
 
 
 def test_a_machine_is_turned_off_in_stopping_only() -> None:

@@ -231,6 +231,7 @@ QUARANTINED: dict[str, Any] = {"quarantined_until": at(2400)}
         ),
         (UnavailableReason.QUARANTINED, a_machine(**QUARANTINED), {"view": on()}),
         (UnavailableReason.UNKNOWN_POWER, a_machine(), {"view": MachineView(Power.UNKNOWN)}),
+        (UnavailableReason.UNKNOWN_POWER, a_machine(state=None), {}),
         (UnavailableReason.ALREADY_ON, a_machine(), {"view": on(None)}),
     ],
 )

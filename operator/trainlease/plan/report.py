@@ -93,6 +93,8 @@ def unavailable(
         return UnavailableReason.OCCUPIED_ELSEWHERE, text
     if status.quarantined_until is not None and now < status.quarantined_until:
         return UnavailableReason.QUARANTINED, _quarantined(status, now, settings)
+    if status.state is None:
+        return UnavailableReason.UNKNOWN_POWER, "it was not seen yet"
     if status.state is not MachineState.FREE:
         return None
     if view is None or view.power is Power.UNKNOWN:
