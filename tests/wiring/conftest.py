@@ -1,28 +1,77 @@
-"""The real control plane with our CRDs and manifests: what an operator process finds."""
+"""The real control plane with our CRDs and manifests, and operator processes on it."""
 
 import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.wiring.process import Replica
+from tests.wiring.site import Site, make_site
 
 from bed.control_plane import ControlPlane
+from bed.processes import sweep
 
 ROOT = Path(__file__).parents[2]
+QUICK = {
+    "TRAINLEASE_COOLDOWN": "0",
+    "TRAINLEASE_BACKOFF_FIRST": "0.1",
+    "TRAINLEASE_STARTING_SHOWN_AFTER": "600",  # a slow test machine costs no write
+}
+Start = Callable[..., Replica]
+Lead = Callable[[], Replica]
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def installed(control_plane: ControlPlane) -> ControlPlane:
-    """The control plane after the two commands of an installation."""
-    control_plane.kubectl("apply", "-f", ROOT / "crds")
-    control_plane.kubectl("apply", "-f", ROOT / "manifests")
-    control_plane.kubectl(
-        "wait", "--for=condition=Established", "-f", ROOT / "crds", "--timeout=60s"
-    )
-    return control_plane
 
 
 @pytest.fixture
 def name() -> str:
     """A name that no other case has."""
     return f"wiring-{next(_numbers)}"
+
+
+@pytest.fixture(scope="session")
+def installed(control_plane: ControlPlane) -> ControlPlane:
+    """The session's control plane after the two commands of an installation."""
+    install(control_plane)
+    return control_plane
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts replicas on a control plane; they end with the case."""
+
+    def one(plane: ControlPlane, *options: str | Path) -> Replica:
+        return Replica(plane, tmp_path / "replicas", *options)
+
+    yield one
+    sweep(tmp_path / "replicas")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A control plane of the module's own: each write in its audit log is one of its cases'."""
+    root = tmp_path_factory.mktemp("site")
+    plane = ControlPlane.start(root / "control-plane")
+    install(plane)
+    yield make_site(plane, root)
+    sweep(root)
+
+
+@pytest.fixture
+def lead(site: Site, tmp_path: Path) -> Iterator[Lead]:
+    """Starts replicas that may use the site's machine, each of which is awaited as the leader."""
+
+    def one() -> Replica:
+        claims = site.folder.parent / "claims"
+        options = ("--allow-process-machines", "--process-folder", claims)
+        replica = Replica(site.plane, tmp_path / "leaders", *options, settings=QUICK)
+        return replica.until_leader()
+
+    yield one
+    sweep(tmp_path / "leaders")
+
+
+def install(plane: ControlPlane) -> None:
+    """What a person runs: the CRDs and the manifests."""
+    folders = ("-f", ROOT / "crds", "-f", ROOT / "manifests")
+    plane.kubectl("apply", *folders)
+    plane.kubectl("wait", "--for=condition=Established", "-f", ROOT / "crds", "--timeout=60s")

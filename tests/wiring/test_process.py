@@ -3,31 +3,15 @@
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
-import pytest
-from tests.wiring.conftest import ROOT
-from tests.wiring.process import Replica, holder, lease, log_lines
+from tests.wiring.conftest import ROOT, Start, install
+from tests.wiring.process import holder, lease, log_lines
 
 from bed.control_plane import ControlPlane
 from bed.fixtures import MakeControlPlane
-from bed.processes import sweep
 from bed.waiting import wait_until
 
 SYSTEM = "trainlease-system"
-Start = Callable[..., Replica]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts replicas that end with the test."""
-
-    def one(plane: ControlPlane, *options: str | Path) -> Replica:
-        return Replica(plane, tmp_path / "replicas", *options)
-
-    yield one
-    sweep(tmp_path / "replicas")
 
 
 def test_a_replica_leads_and_says_so(installed: ControlPlane, start: Start) -> None:
@@ -96,7 +80,7 @@ def test_it_outlives_a_restart_of_the_api_server(
     control_plane_factory: MakeControlPlane, start: Start
 ) -> None:
     plane = control_plane_factory(controller_manager=False, audit=False)
-    plane.kubectl("apply", "-f", ROOT / "crds", "-f", ROOT / "manifests")
+    install(plane)
     replica = start(plane).until_leader()
     plane.kill_apiserver()
     plane.start_apiserver()
