@@ -16,7 +16,7 @@ from bed import BedError, keep, running, sweep
 from demo.director import AWAY, Director
 from demo.judges import judge
 from demo.observer import Observer
-from demo.parts import ROOT, Parts, apply_examples, bring_up, has_mariadb
+from demo.parts import ROOT, Parts, apply_examples, bring_up, why_no_mariadb
 from demo.report import report
 from demo.screen import Screen
 from demo.watcher import Watcher
@@ -79,7 +79,7 @@ def down(folder: Path, _: argparse.Namespace) -> int:
 
 def _perform(folder: Path, screen: Screen, console: Console, *, sqlite: bool) -> tuple[Parts, bool]:
     """Bring everything up, watch it to its rest, and judge: the parts, and whether all held."""
-    if not sqlite and (why := has_mariadb()):
+    if not sqlite and (why := why_no_mariadb()):
         screen.say(f"SQLite files stand in for the platforms' databases, since {why}")
         sqlite = True
     parts = bring_up(folder, screen.say, sqlite=sqlite)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import pymysql
 from sqlalchemy import make_url
 
-from bed import MariaDB
+from bed import BedError, MariaDB
 from bed.platform_schemas import (
     SCHEMAS,
     Row,
@@ -119,9 +119,9 @@ class PlatformDatabase:
         if trouble := self.server.trouble:
             return DatabaseLine(self.platform, trouble=trouble)
         try:
-            rows = read_machines(self.platform, self.server.target)
-        except (pymysql.Error, sqlite3.Error) as failed:
-            return DatabaseLine(self.platform, trouble=f"down: {type(failed).__name__}")
+            rows = self._read(read_machines)
+        except BedError as failed:
+            return DatabaseLine(self.platform, trouble=f"down: {failed}")
         ours = self._our_names(machines)
         words = {ours[row["machine"]]: self._word(row["status"]) for row in rows}
         return DatabaseLine(self.platform, words)
@@ -131,7 +131,7 @@ class PlatformDatabase:
         ours = self._our_names(machines)
         return [
             facts.Row(self.platform, ours[row["machine"]], self._is_occupied(row["status"]))
-            for row in read_machines(self.platform, self.server.target)
+            for row in self._read(read_machines)
         ]
 
     def flips(self, machines: Iterable[str]) -> list[facts.Flip]:
@@ -144,7 +144,7 @@ class PlatformDatabase:
                 ours[row["machine"]],
                 self._is_occupied(row["new_state"]),
             )
-            for row in read_changes(self.platform, self.server.target)
+            for row in self._read(read_changes)
             if row["source"] == "machines"
             and None not in (row["old_state"], row["new_state"])
             and row["old_state"] != row["new_state"]
@@ -153,7 +153,7 @@ class PlatformDatabase:
     def trainings(self) -> list[dict[str, Any]]:
         """Its own rows of trainings, as it writes them."""
         shown = ("training", "status", "message", "started", "ended")
-        rows = read_trainings(self.platform, self.server.target)
+        rows = self._read(read_trainings)
         return [{name: row[name] for name in shown} for row in rows]
 
     def training_words(self) -> dict[str, str]:
@@ -169,8 +169,14 @@ class PlatformDatabase:
     def starts(self, machines: Iterable[str]) -> list[Row]:
         """Its own start log, with the machines' names as we write them."""
         ours = self._our_names(machines)
-        rows = read_start_log(self.platform, self.server.target)
+        rows = self._read(read_start_log)
         return [{**row, "machine": ours[row["machine"]]} for row in rows]
+
+    def _read(self, reader: Callable[[str, Target], list[Row]]) -> list[Row]:
+        try:
+            return reader(self.platform, self.server.target)
+        except (pymysql.Error, sqlite3.Error) as failed:
+            raise BedError(f"{self.platform}'s database cannot be read: {failed}") from failed
 
     def _our_names(self, machines: Iterable[str]) -> dict[str, str]:
         return {SCHEMAS[self.platform].own_name(machine): machine for machine in machines}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,28 +54,26 @@ class Observer:
 
     def facts(self) -> Facts:
         """All that was seen, for the judges."""
-        jobs = self._jobs()
+        jobs, databases = self._jobs(), self.parts.databases
         events = [event for event in self.parts.plane.audit() if event.is_write]
         director = self.director
         return Facts(
-            platforms=tuple(one.platform for one in self.parts.databases),
+            platforms=tuple(one.platform for one in databases),
             confirm=_confirm(),
             ledger=audited.ledger(events),
             outcomes=audited.outcomes(events),
-            flips=tuple(
-                flip for one in self.parts.databases for flip in one.flips(self._machine_names)
-            ),
+            flips=tuple(flip for one in databases for flip in one.flips(self._machine_names)),
             processes=self.watcher.processes,
             left_running=tuple(f"process {p.pid} of {p.job}" for p in self.watcher.alive),
             runs=tuple(run.fact for run in self._tracked.runs()),
             versions=tuple(version.fact for version in self._versions(jobs)),
             jobs=tuple(map(_job, jobs)),
-            rows=tuple(row for one in self.parts.databases for row in self._rows(one)),
+            rows=tuple(row for one in databases for row in self._rows(one)),
             training_rows=tuple(self._training_rows()),
             outages=(director.outage,) if director.outage else (),
             kills=(director.kill,) if director.kill else (),
             searched=tuple(self._readable()),
-            leaks=tuple(sorted(set(self._leaks()))),
+            leaks=leaks({one.platform: one.secret for one in databases}, self._readable()),
         )
 
     def ending(self) -> Ending:
@@ -127,15 +125,6 @@ class Observer:
         }
         return self._tracked.versions(metrics)
 
-    def _leaks(self) -> Iterator[str]:
-        """Each place that people read in which a database's password stands."""
-        secrets = {one.platform: one.secret.encode() for one in self.parts.databases}
-        for place, texts in self._readable().items():
-            for text in texts:
-                for platform, secret in secrets.items():
-                    if secret in text:
-                        yield f"the secret of {platform}'s database stands in {place}"
-
     def _readable(self) -> dict[str, Iterator[bytes]]:
         """All that people read, by the name of the place."""
         parts = self.parts
@@ -148,6 +137,18 @@ class Observer:
             "the trainings' folders": _contents(parts.claims),
             "MLflow": _contents(parts.mlflow.folder),
         }
+
+
+def leaks(secrets: Mapping[str, str], readable: Mapping[str, Iterable[bytes]]) -> tuple[str, ...]:
+    """Each place that people read in which a database's secret stands."""
+    found = {
+        f"the secret of {platform}'s database stands in {place}"
+        for place, texts in readable.items()
+        for text in texts
+        for platform, secret in secrets.items()
+        if secret.encode() in text
+    }
+    return tuple(sorted(found))
 
 
 def _confirm() -> dict[str, str]:

@@ -5,6 +5,8 @@ control-plane/  mlflow/  databases/  operator/  claims/ (of the process machines
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import sys
@@ -16,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from bed import BedError, ControlPlane, MariaDB, MLflow, Part, Processes
+from bed import ControlPlane, MariaDB, Missing, MLflow, Part, Processes, wait_until
 from bed.cluster_binary import cluster_binary
 from demo.databases import PlatformDatabase, make_database
 
@@ -26,6 +28,7 @@ CRDS = ROOT / "crds"
 SYSTEM = "trainlease-system"
 OPERATOR = "system:serviceaccount:trainlease-system:trainlease"
 _READY_SECONDS = 60.0
+_PATIENCE = 30.0
 _SETTINGS = {
     "TRAINLEASE_COOLDOWN": "3",
     "TRAINLEASE_BACKOFF_FIRST": "2",
@@ -58,10 +61,16 @@ class Parts:
 
     def listed(self, path: str) -> list[dict[str, Any]]:
         """All objects of a kind, by a live GET as the admin; BedError where none answers."""
-        status, body = self.plane.request(path)
-        if status != 200:
-            raise BedError(f"the API server answers {status} to GET {path}")
-        items: list[dict[str, Any]] = json.loads(body)["items"]
+
+        def answered() -> bytes | None:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                status, body = self.plane.request(path)
+                return body if status == http.client.OK else None
+            return None
+
+        items: list[dict[str, Any]] = json.loads(
+            wait_until(answered, _PATIENCE, f"the API server's answer to GET {path}")
+        )["items"]
         return items
 
 
@@ -99,11 +108,11 @@ def build() -> Path:
     return MLflow.ensure_installed()
 
 
-def has_mariadb() -> str:
-    """Why no MariaDB server can be had here; empty if one is there."""
+def why_no_mariadb(path: str | None = None) -> str:
+    """Why no MariaDB server can be had here; empty if one is there. `path` is where to look."""
     try:
-        MariaDB.ensure_installed()
-    except BedError as missing:
+        MariaDB.ensure_installed(path)
+    except Missing as missing:
         return str(missing)
     return ""
 

@@ -33,7 +33,7 @@ class Screen:
     def show(self, view: View) -> None:
         """How it stands now."""
         if self._live is not None:
-            self._live.update(live(view, self._news))
+            self._live.update(live(view, self._news, self._console.height))
         else:
             for line in changes(self._before, view):
                 self.say(line)

@@ -24,13 +24,19 @@ _COLOURS = {
     "occupied": "cyan",
     "free": "green",
 }
-_NEWS_SHOWN = 5
+_NEWS_SHOWN = 3
+_ROOMY = 40
+"""Lines of a terminal from which on titles and blank lines have room."""
 
 
-def live(view: View, news: Sequence[str]) -> Group:
-    """Everything at one moment, and what the demo itself did last."""
-    tables = (jobs(view), machines(view), databases(view.databases))
-    parts: list[RenderableType] = [part for each in tables for part in (each, Text())]
+def live(view: View, news: Sequence[str], height: int = _ROOMY) -> Group:
+    """Everything at one moment, and what the demo itself did last, on `height` lines."""
+    drawn = (jobs(view), machines(view), databases(view.databases))
+    parts: list[RenderableType] = []
+    for each in drawn:
+        if height < _ROOMY:
+            each.title = None
+        parts += [each] if height < _ROOMY else [each, Text()]
     parts += [Text(line, style="magenta") for line in news[-_NEWS_SHOWN:]]
     return Group(*parts)
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bed import BedError
 from demo.facts import Run, Version
 
 _PAGE = 1000
@@ -53,7 +54,7 @@ class TrackedVersion:
 
 
 class Tracked:
-    """Reads one MLflow server; OSError where it does not answer."""
+    """Reads one MLflow server; BedError where it does not answer."""
 
     def __init__(self, url: str) -> None:
         self._url = f"{url}/api/2.0/mlflow"
@@ -92,9 +93,12 @@ _JSON = {"Content-Type": "application/json"}
 
 
 def _ask(request: urllib.request.Request) -> dict[str, Any]:
-    with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
-        body: dict[str, Any] = json.load(answer)
-        return body
+    try:
+        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
+            body: dict[str, Any] = json.load(answer)
+            return body
+    except OSError as failed:
+        raise BedError(f"MLflow does not answer {request.full_url}: {failed}") from failed
 
 
 def _run(run: Mapping[str, Any], experiments: Mapping[str, str]) -> TrackedRun:

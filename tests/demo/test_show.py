@@ -47,6 +47,17 @@ def test_a_narrow_terminal_folds_the_reason_and_keeps_the_rest() -> None:
     assert any("nutresa/digits" in line and "Waiting" in line for line in lines)
 
 
+def test_a_low_terminal_has_the_same_rows_without_titles_and_blank_lines() -> None:
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(live(VIEW, ["latam's database was stopped"], height=24))
+    low = [line for line in captured.get().splitlines() if line.strip()]
+
+    assert len(captured.get().splitlines()) == len(low)
+    assert not any(line.startswith("Machines") for line in low)
+    assert "saturno/digits" in captured.get()
+
+
 def test_nothing_is_said_where_nothing_changed() -> None:
     assert changes(VIEW, VIEW) == []
 
