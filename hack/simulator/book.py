@@ -32,6 +32,8 @@ class Ran:
     ours: dict[int, str] = field(default_factory=dict)
     """Generation -> job uid."""
     legacy: bool = False
+    claims: set[str] = field(default_factory=set)
+    """Platforms by whose table the legacy program has taken the machine for its run."""
 
 
 @dataclass
@@ -129,6 +131,7 @@ class Book:
         self.rows[key] = fact.after
         if fact.after.own is not RowState.OCCUPIED or fact.by is By.US:
             self.legacy_rows.discard(key)
+            self.running[fact.machine].claims.discard(fact.platform)
         elif fact.by is By.LEGACY:
             self.legacy_rows.add(key)
         side = fact.after.side
@@ -139,6 +142,8 @@ class Book:
         ran = self.running[fact.machine]
         if fact.generation is None:
             ran.legacy = fact.on
+            taken = {p for p, machine in self.legacy_rows if machine == fact.machine}
+            ran.claims = taken if fact.on else set()
         elif fact.on:
             ran.ours[fact.generation] = fact.job_uid
             self.starts[fact.uid, fact.generation] += 1

@@ -311,9 +311,9 @@ def one_start(book: Book, fact: Powered) -> Iterator[str]:
 def legacy_run_kept(book: Book, fact: Powered) -> Iterator[str]:
     if fact.on or fact.generation is not None or fact.by is not By.US or not _in_time(book, fact):
         return
-    rows = sorted(p for p, machine in book.legacy_rows if machine == fact.machine)
-    if rows:
-        yield f"{fact.machine}: the legacy program's run was stopped; {rows} said that it has it"
+    claims = sorted(book.running[fact.machine].claims)
+    if claims:
+        yield f"{fact.machine}: the legacy program's run was stopped; {claims} said that it has it"
 
 
 @promise(

@@ -43,6 +43,8 @@ def ledger_is_provider(book: Book, rest: Rest) -> Iterator[str]:
             yield f"{name}: still held by {holder.get('namespace')}/{holder.get('name')}"
         elif state == "Claimed" and holder.get("job") and generation != status["generation"]:
             yield f"{name}: Claimed, and not on by generation {status['generation']}"
+        elif state == "Stopping" and on and generation is None and rest.down:
+            continue  # whose it is cannot be read
         elif state not in ("Free", "Claimed"):
             yield f"{name}: stands in {state}"
 
@@ -131,9 +133,22 @@ def _is_hindered(book: Book, rest: Rest, namespace: str, job: Body) -> bool:
         needed = confirm == "All" or (confirm == "Own" and name == platform)
         if needed and name in rest.down:
             return True
-    return all(
-        _is_taken(book, rest, name, machine) for name, machine in _usable(book, platform, job)
-    )
+    usable = dict(_usable(book, platform, job))
+    avoided = _lost_on(job)
+    if avoided in usable and len(usable) > 1:
+        del usable[avoided]
+    return all(_is_taken(book, rest, name, machine) for name, machine in usable.items())
+
+
+def _lost_on(job: Body) -> str:
+    """The machine of the last failure that was not the training's own: the next attempt avoids it,
+
+    while another permitted one exists (section 3, Queue).
+    """
+    causes = ("MachineLost", "NotHeld", "StartTimeout", "StartRefused")
+    attempts = reversed(status_of(job).get("attempts", ()))
+    found = (str(a.get("machine")) for a in attempts if a.get("cause") in causes)
+    return next(found, "")
 
 
 def _usable(book: Book, platform: str, job: Body) -> Iterator[tuple[str, Body]]:

@@ -1,8 +1,8 @@
 """The four ports, as an operator process sees them: the fakes at the end of a line.
 
 Each call says how long its caller waits, whether it writes, and how late it may still land: a call
-to the API server within the caller's timeout, one to a provider within the cool-down, one to a
-database or to MLflow any time (fences and tags are there for that).
+to the API server or to MLflow within the caller's timeout, one to a provider within the cool-down,
+one to a database any time (fences are there for that).
 """
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -167,7 +167,7 @@ class LineApi:
 
     def __getattr__(self, verb: str) -> Callable[..., Coroutine[Any, Any, Any]]:
         writes = verb in TRACKER_WRITES
-        call = Call("tracker", verb, writes, TRACKER_TIMEOUT, LATEST_SQL if writes else 0.0)
+        call = Call("tracker", verb, writes, TRACKER_TIMEOUT, TRACKER_TIMEOUT if writes else 0.0)
         request = getattr(self._api, verb)
 
         async def send(*args: Any, **more: Any) -> Any:

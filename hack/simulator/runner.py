@@ -92,7 +92,7 @@ async def _rest(world: World, *, first: bool) -> None:
     """Wait until nothing moves, then let the observer judge."""
     bound = world.loop.time() + LONGEST_UNREST
     world.moved_at = world.loop.time()
-    while world.loop.time() - world.moved_at < STILL:
+    while world.short_runs or world.loop.time() - world.moved_at < STILL:
         if world.loop.time() >= bound:
             world.complain(COMES_TO_REST, f"it still moves after {LONGEST_UNREST:g} s of calm")
             break

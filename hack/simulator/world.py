@@ -127,6 +127,8 @@ class World:
         self.behaviours = {(j.namespace, j.name): j for j in scenario.jobs}
         self.long_runs: set[str] = set()
         """Uids of jobs whose present run ends only by the world's word."""
+        self.short_runs: set[tuple[str, int]] = set()
+        """(machine, generation) of runs that end by themselves, and have not yet."""
 
     def _machines_of(self, flavour: Flavour) -> FakeMachines:
         return FakeMachines(
@@ -213,6 +215,7 @@ class World:
     def _powered(self, change: PowerChange) -> None:
         if not change.on:
             self.long_runs.discard(change.job_uid)
+            self.short_runs.discard((change.machine, change.generation or 0))
         lateness = change.lateness if change.by is Who.US else 0.0
         fact = Powered(
             self.loop.time(),
@@ -246,10 +249,12 @@ class World:
         boot = self.rng.uniform(0.0, 8.0)
         if behaviour.length is None:
             self.long_runs.add(workload.job_uid)
-        elif flavour is Flavour.INSTANCE and behaviour.cause is not Cause.MACHINE_LOST:
+            return Course(None, boot)
+        self.short_runs.add((workload.machine, workload.generation))
+        if flavour is Flavour.INSTANCE and behaviour.cause is not Cause.MACHINE_LOST:
             # Its agent says how it ended; the machine stays on until it is turned off.
             self.grounds.later(boot + behaviour.length, self.finished, workload, behaviour)
-            return Course(seconds=None, boot=boot)
+            return Course(None, boot)
         code = _CODES.get(behaviour.cause)
         return Course(behaviour.length, boot, behaviour.cause, code, f"as drawn: {code}")
 

@@ -2,10 +2,12 @@
 
 import asyncio
 
-from tests.reconcile.town import Town, condition, in_town
+import pytest
+from tests.reconcile.town import SYSTEM, Town, condition, in_town
 
 from trainlease.effects.machines.fake_world import Course
 from trainlease.model.observed import RowState
+from trainlease.reconcile.operator import LEASE_NAME, LeadershipLost
 
 
 def test_a_new_operator_goes_on_where_the_last_one_ended() -> None:
@@ -193,5 +195,46 @@ def test_a_machine_whose_ledger_was_wiped_is_observed_before_it_is_free() -> Non
         assert len(job["status"]["attempts"]) == 1
         await town.until_free()
         assert set(town.rows("gpu-1").values()) == {RowState.FREE}
+
+    in_town(scenario)
+
+
+def test_leadership_that_is_lost_before_the_first_look_ends_the_operator() -> None:
+    async def scenario(town: Town) -> None:
+        await town.stop_operators()
+        for database in town.databases.values():
+            database.freeze()
+        town.start_operator("two")
+
+        async def leads() -> bool:
+            lease = await town.kube.get("leases", SYSTEM, LEASE_NAME)
+            return bool(lease["spec"]["holderIdentity"] == "two")
+
+        await town.until(leads)
+        spec = {"holderIdentity": "three", "renewTime": "2026-11-22T12:00:00.000000Z"}
+        await town.kube.patch("leases", SYSTEM, LEASE_NAME, {"spec": spec})
+        await asyncio.sleep(3)
+        for database in town.databases.values():
+            database.release()
+        with pytest.raises(LeadershipLost):
+            await town.operators.pop()
+
+    in_town(scenario)
+
+
+def test_the_run_of_another_program_is_not_stopped_though_it_took_the_machine_just_now() -> None:
+    async def scenario(town: Town) -> None:
+        uid = (await town.kube.get("machines", "", "gpu-1"))["metadata"]["uid"]
+        town.databases["nutresa"].occupy("gpu-1", "batch")
+        town.machines.legacy_on("gpu-1", uid)
+        await asyncio.sleep(120)
+        assert "gpu-1" in town.machines.on()
+        town.databases["nutresa"].free("gpu-1")
+
+        async def off() -> bool:
+            return "gpu-1" not in town.machines.on()
+
+        await town.until(off)
+        await town.until_free("gpu-1")
 
     in_town(scenario)

@@ -276,12 +276,23 @@ def _run(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action |
 
 
 def _turn_off(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
-    """There, and only there, we turn off: what our own start turned on, or what is nobody's."""
+    """There, and only there, we turn off: what our own start turned on, or what is nobody's.
+
+    What is nobody's is occupied in every database first, so that nobody takes the machine by its
+    row while the call is under way.
+    """
     if facts.view is None or not facts.is_on:
         return None
-    if facts.view.generation is not None or _is_nobodys(facts):
+    if facts.view.generation is not None:
         return act.TurnOff(facts.machine)
-    return None if rows.foreign_owner(facts.rows) else act.Wait()
+    if rows.foreign_owner(facts.rows):
+        return None
+    telling = _tell(facts, now, RowState.OCCUPIED)
+    if telling is not None:
+        return telling
+    fence, told = facts.status.occupied_fence, rows.told_platforms(facts.platforms)
+    settled = all(rows.is_settled(p, facts.rows, fence) for p in told)
+    return act.TurnOff(facts.machine) if settled and _is_nobodys(facts) else act.Wait()
 
 
 def _cool_down(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
@@ -379,7 +390,7 @@ def _why_ended(facts: MachineFacts) -> str:
 
 
 def _is_nobodys(facts: MachineFacts) -> bool:
-    """Every database was read, and none says that another program has it."""
+    """Every database was read since it was seen on, and none says that another program has it."""
     known = all(p.compared and not p.is_down for p in facts.platforms)
     return known and rows.foreign_owner(facts.rows) is None
 

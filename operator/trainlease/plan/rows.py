@@ -33,7 +33,10 @@ class RowKnowledge:
 
 @dataclass(frozen=True)
 class PlatformFact:
-    """A platform as the claim steps see it: told at all, and whether its breaker is open."""
+    """A platform as the claim steps see it: told at all, and whether its breaker is open.
+
+    `compared`: its rows were read; of a machine that is on by nobody's claim, after that was seen.
+    """
 
     platform: Platform
     is_down: bool

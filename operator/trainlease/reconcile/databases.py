@@ -112,6 +112,27 @@ class Databases:
             link.saying[entry.job_uid] = (entry.attempt, entry.rank)
             self._begin(self._say(link, entry))
 
+    async def read_anew(self, machine: Machine) -> frozenset[str]:
+        """Read this machine's rows everywhere now; the platforms whose database answered."""
+        names = sorted(self._links)
+        answers = (self._read_anew(self._links[name], machine) for name in names)
+        read = zip(names, await asyncio.gather(*answers), strict=True)
+        return frozenset(name for name, is_read in read if is_read)
+
+    async def _read_anew(self, link: Link, machine: Machine) -> bool:
+        own_names = {machine.name: link.platform.machine_name(machine.name)}
+        try:
+            found = await link.call(
+                lambda database: database.rows(own_names, self.cluster), self._check
+            )
+        except (Unavailable, NeedsPerson):
+            return False
+        entry = self._entry(link, machine)
+        if entry is None or machine.uid in link.telling or not self._is_current(machine):
+            return False
+        link.rows[machine.uid] = platform_rows.knowledge(entry, found[machine.name])
+        return True
+
     async def _tell(self, link: Link, machine: Machine, entry: LedgerEntry) -> None:
         try:
             verdict = await link.call(

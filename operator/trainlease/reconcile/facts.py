@@ -5,19 +5,21 @@ does the look, and the key is tried again. Not in here: any write, and what foll
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from trainlease.model.base import KubeObject
 from trainlease.model.errors import NotFound, TrainleaseError
 from trainlease.model.machine import Holder, Machine
 from trainlease.model.machine_lease import MachineLease
-from trainlease.model.observed import MachineView
+from trainlease.model.observed import MachineView, Power
 from trainlease.model.reasons import MachineState
 from trainlease.model.settings import Settings
 from trainlease.model.training_job import TrainingJob
 from trainlease.plan.claim import MachineFacts
 from trainlease.plan.job import JobFacts
 from trainlease.plan.leases import LeaseFacts
+from trainlease.plan.rows import PlatformFact
 from trainlease.plan.waits import Wait
 from trainlease.reconcile.databases import Databases, Ring
 from trainlease.reconcile.memory import Memory
@@ -58,11 +60,12 @@ class Facts:
         lease = await self._holders_lease(machine, holder) if holder else None
         job = await self._holders_job(holder) if holder else None
         view = await self.look(machine)
+        platforms = await self._platforms(machine, view)
         memory, claim = self._memory, (machine.uid, machine.status.generation)
         return MachineFacts(
             cluster=self._databases.cluster,
             machine=machine,
-            platforms=self._databases.facts(),
+            platforms=platforms,
             rows=self._databases.rows(machine),
             telling=self._databases.telling(machine),
             view=view,
@@ -74,6 +77,20 @@ class Facts:
             off_since=memory.off_since.get(machine.uid),
             adoptable=None if machine.status.state else await self._adoptable(machine),
         )
+
+    async def _platforms(
+        self, machine: Machine, view: MachineView | None
+    ) -> tuple[PlatformFact, ...]:
+        """Of a machine that somebody else turned on, the rows must be read after that was seen.
+
+        Who takes a machine writes its row first: a row that was read before may say free still.
+        """
+        theirs = view is not None and view.power is Power.ON and view.generation is None
+        if not theirs or machine.status.state in (None, MachineState.CLAIMED):
+            return self._databases.facts()
+        read = await self._databases.read_anew(machine)
+        facts = self._databases.facts()
+        return tuple(replace(fact, compared=fact.name in read) for fact in facts)
 
     async def look(self, machine: Machine) -> MachineView | None:
         """What the provider says now; None where it cannot say, or is not enabled."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import structlog
 
 from trainlease.effects.kube.base import Body
-from trainlease.model.errors import TrainleaseError
+from trainlease.model.errors import NotLeader, TrainleaseError
 from trainlease.model.machine import Machine
 from trainlease.model.machine_lease import MachineLease
 from trainlease.model.platform import Platform
@@ -103,6 +103,8 @@ class Operator:
         try:
             await self.leader.wait()
             await self._lead(self._over)
+        except NotLeader:  # it was lost before the first look
+            raise lost from None
         finally:
             self._leads = False
             election.cancel()

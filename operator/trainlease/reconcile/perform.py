@@ -68,9 +68,15 @@ async def perform(table: Mapping[type, Performer], context: Context, action: act
 
 async def claim(context: Context, action: act.Claim) -> None:
     """The first of the two compare-and-sets; the second is decided by the machine's next look."""
-    machine = await _write_status(context, action.machine, action.status)
+    claim_ = (action.machine.uid, action.status.generation)
+    # Before it is sent: its event may come before its answer, and the start of this claim with it.
+    context.memory.made.add(claim_)
+    try:
+        machine = await _write_status(context, action.machine, action.status)
+    except TrainleaseError:
+        context.memory.made.discard(claim_)
+        raise
     context.memory.forget_before(machine)
-    context.memory.made.add((machine.uid, machine.status.generation))
 
 
 async def write_machine(context: Context, action: act.WriteMachine) -> None:
