@@ -198,6 +198,14 @@ def test_what_is_written_anew_while_it_waits(says: str, wait: Wait, want_written
     assert isinstance(action, act.WriteJob) is want_written, says
 
 
+def test_what_it_waits_for_is_written_once_a_minute_at_most() -> None:
+    facts = waiting()
+    job = facts.job.model_copy(update={"status": settled(facts)})
+    moved = replace(facts, job=job, wait=Wait(WaitReason.QUEUED, "1st of 3", 1), said=at(-40))
+    assert decided(moved) == act.Wait(at(20) - NOW)
+    assert written(decided(moved, at(20))).place == 1
+
+
 # --- starting, running ---------------------------------------------------------------------------
 
 

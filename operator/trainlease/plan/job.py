@@ -30,8 +30,9 @@ class JobFacts:
 
     `lease` is that of the open attempt; `machine` the one that it is bound to, `view` what its
     provider says; `started` when we saw it on; `held` whether any machine is held in this job's
-    name; `run_id` the open attempt's MLflow run; `wait` what the queue says. `lease_gone`: the
-    open attempt is stored, and its lease is gone by a live GET.
+    name; `run_id` the open attempt's MLflow run; `wait` what the queue says, and `said` when this
+    process last wrote such a reason. `lease_gone`: the open attempt is stored, and its lease is
+    gone by a live GET.
     """
 
     job: TrainingJob
@@ -44,6 +45,7 @@ class JobFacts:
     held: bool = False
     run_id: str | None = None
     wait: Wait | None = None
+    said: datetime | None = None
 
     @property
     def status(self) -> TrainingJobStatus:
@@ -173,6 +175,10 @@ def _waiting(facts: JobFacts, now: datetime, settings: Settings) -> act.Action |
     old = cond.get(facts.status.conditions, JobCondition.LEASE_ACQUIRED)
     if old and (old.reason, facts.status.place) == (wait.reason.value, wait.place):
         return rest
+    if facts.said is not None and facts.status.state is JobState.WAITING:
+        left = facts.said + timedelta(seconds=settings.wait_reason_every) - now
+        if left > timedelta(0):
+            return act.Wait(min(left, rest.until or left))
     status = _with(facts, JobCondition.LEASE_ACQUIRED, False, wait.reason, wait.message, now)
     status = status.but(
         state=JobState.WAITING, why=wait.message[:1024], place=wait.place, machine=None
