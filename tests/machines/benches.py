@@ -145,8 +145,8 @@ class ProcessBench:
         self.other = machine("gpu-2", images)
         self._providers: list[ProcessProvider] = []
 
-    def provider(self) -> ProcessProvider:
-        provider = ProcessProvider(self.folder, clock=SystemClock(), grace=GRACE)
+    def provider(self, grace: float = GRACE) -> ProcessProvider:
+        provider = ProcessProvider(self.folder, clock=SystemClock(), grace=grace)
         self._providers.append(provider)
         return provider
 

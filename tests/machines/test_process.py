@@ -19,11 +19,14 @@ from trainlease.effects.machines import linux, supervisor
 from trainlease.effects.machines.bounded_log import HEAD, PART
 from trainlease.effects.machines.process import ProcessProvider
 from trainlease.effects.machines.supervisor import Order
-from trainlease.model.errors import BadSpec, Unavailable
+from trainlease.model.errors import BadSpec, Refused, Unavailable
 from trainlease.model.observed import Exit, Power, Workload
 from trainlease.model.reasons import Cause
 
 SECRET = "hunter2-and-more"
+POLITE = "trap 'touch polite; echo polite; exit 0' TERM; echo ready; while :; do sleep 0.1; done"
+DEAF = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
+LONG_GRACE = 30.0
 OPERATOR = """
 import asyncio, os, pickle, signal, sys
 from pathlib import Path
@@ -154,6 +157,8 @@ async def test_a_start_that_was_broken_off_is_lost_and_never_made_again(
     assert lock is not None
     provider = process.provider()
     assert (await provider.observe(process.machine)).power is Power.ON
+    with pytest.raises(Refused):
+        await provider.forget(process.machine.uid, 1)
     os.close(lock)  # as the kernel does when the starter dies
     await provider.ensure_on(process.machine, shell(process, "true"))
     view = await provider.observe(process.machine)
@@ -306,13 +311,7 @@ async def test_a_group_without_its_supervisor_is_lost_but_on_until_it_is_turned_
 ) -> None:
     provider = process.provider()
     watcher = Watcher(provider)
-    script = "setsid sleep 1000 & echo ready; exec sleep 1000"
-    await provider.ensure_on(process.machine, shell(process, script))
-    await eventually(lambda: "ready" in _text(process.claim().path / "log"))
-    await provider.observe(process.machine)
-    leader = process.claim().supervisor
-    assert leader is not None
-    linux.send(leader, signal.SIGKILL)
+    await _orphan(process, provider, "setsid sleep 1000 & echo ready; exec sleep 1000")
     view = await watcher.until(process.machine, lambda v: bool(v.exits))
     assert (view.power, view.generation) == (Power.ON, 1)
     assert view.exits[1].cause is Cause.MACHINE_LOST
@@ -323,16 +322,60 @@ async def test_a_group_without_its_supervisor_is_lost_but_on_until_it_is_turned_
     assert process.claim().members() == []
 
 
-async def test_what_is_frozen_is_ended_too(process: ProcessBench) -> None:
+async def test_an_orphaned_group_is_asked_before_it_is_killed(process: ProcessBench) -> None:
+    provider = process.provider(LONG_GRACE)
+    await _orphan(process, provider, POLITE)
+    await provider.ensure_off(process.machine)
+    await Watcher(provider).off(process.machine)
+    folder = Path(process.machine.spec.process.images["runs-on"])  # type: ignore[union-attr]
+    assert (folder / "polite").exists()
+
+
+async def test_an_orphaned_group_that_does_not_listen_is_killed(process: ProcessBench) -> None:
     provider = process.provider()
     watcher = Watcher(provider)
-    await provider.ensure_on(process.machine, process.workload(process.machine, Ending.RUNS_ON))
-    await process.running()
+    await _orphan(process, provider, DEAF)
+    await provider.ensure_off(process.machine)
+    await watcher.off(process.machine)
+    assert process.claim().members() == []
+
+
+async def test_an_ended_claim_is_left_as_it_is(process: ProcessBench) -> None:
+    await run(process, shell(process, "true"))
+    await process.provider().ensure_off(process.machine)
+    assert process.claim().stop_asked is None
+
+
+async def test_a_start_that_is_repeated_is_already_so_whatever_the_machine_has_now(
+    process: ProcessBench,
+) -> None:
+    provider, work = process.provider(), shell(process, "exec sleep 1000")
+    await provider.ensure_on(process.machine, work)
+    await provider.ensure_on(machine("gpu-1", {"another": "/"}), work)
+    assert (await provider.observe(process.machine)).power is Power.ON
+
+
+def test_a_claim_is_taken_once_and_its_folder_is_all_there_is(process: ProcessBench) -> None:
+    claim = process.claim()
+    lock = claim.take()
+    assert lock is not None
+    assert claim.take() is None
+    os.close(lock)
+    assert claim.take() is None
+    assert [path.name for path in claim.path.parent.iterdir()] == ["1"]
+
+
+async def test_what_is_frozen_is_ended_politely(process: ProcessBench) -> None:
+    provider = process.provider(LONG_GRACE)
+    watcher = Watcher(provider)
+    await provider.ensure_on(process.machine, shell(process, POLITE))
+    await eventually(lambda: "ready" in _text(process.claim().path / "log"))
     for member in process.claim().members():
         linux.send(member, signal.SIGSTOP)
     await provider.ensure_off(process.machine)
-    view = await watcher.off(process.machine)
-    assert view.exits[1].cause is Cause.CANCELLED
+    ended = (await watcher.off(process.machine)).exits[1]
+    assert (ended.cause, ended.code) == (Cause.CANCELLED, 0)
+    assert "polite" in ended.log_tail
 
 
 async def test_a_supervisor_that_does_nothing_is_killed_with_its_claim(
@@ -346,6 +389,16 @@ async def test_a_supervisor_that_does_nothing_is_killed_with_its_claim(
     await provider.ensure_off(process.machine)
     view = await watcher.off(process.machine)
     assert view.exits[1].cause is Cause.MACHINE_LOST
+
+
+async def _orphan(process: ProcessBench, provider: ProcessProvider, script: str) -> None:
+    """Start it, and kill its supervisor once it is ready."""
+    await provider.ensure_on(process.machine, shell(process, script))
+    await eventually(lambda: "ready" in _text(process.claim().path / "log"))
+    leader = process.claim().supervisor
+    assert leader is not None
+    linux.send(leader, signal.SIGKILL)
+    await eventually(lambda: not process.claim().is_supervised)
 
 
 def _is_sleep(pid: int) -> bool:
