@@ -18,7 +18,7 @@ from tests.reconcile.tracked import (
 from simulator.loop import VirtualClock, VirtualLoop, run
 from trainlease.model import conditions as cond
 from trainlease.model import tracking as word
-from trainlease.model.errors import BadSpec, Unavailable
+from trainlease.model.errors import BadSpec, Forbidden, Unavailable
 from trainlease.model.observed import Exit, RunStatus
 from trainlease.model.reasons import Cause, JobCondition
 from trainlease.model.training_job import TrainingJobStatus
@@ -56,10 +56,13 @@ async def test_preparing_often_makes_one_run(bench: Bench) -> None:
     job = a_job()
     for _ in range(3):
         bench.results.prepare(job, 1)
-        await sleep()
+    await sleep()
     bench.results.prepare(job, 1)
+    await sleep()
 
     assert len(bench.server.runs) == 1
+    assert bench.weather.calls.count("log") == bench.weather.calls.count("create_run") == 1
+    assert bench.weather.calls.count("search_runs") == 2
 
 
 @in_virtual_time
@@ -93,6 +96,34 @@ async def test_a_dead_server_is_asked_less_and_less_however_many_jobs_wait(bench
     bench.weather.down = False
     await sleep(60)
     assert len(bench.server.runs) == 50
+
+
+@in_virtual_time
+async def test_a_server_that_is_away_and_slow_is_asked_by_one_call_at_a_time(bench: Bench) -> None:
+    bench.weather.down = True
+    bench.results.prepare(a_job("first"), 1)
+    await sleep(1)
+    bench.weather.slow = 10
+    for number in range(20):
+        bench.results.prepare(a_job(f"job-{number}"), 1)
+    await sleep(300)
+
+    assert bench.weather.most_under_way == 1
+
+
+@in_virtual_time
+async def test_a_wrong_password_is_every_jobs_trouble_until_it_is_right(bench: Bench) -> None:
+    def forbid() -> None:
+        raise Forbidden("the password is wrong")
+
+    bench.weather.at["experiment_id"] = forbid
+    bench.results.prepare(a_job(), 1)
+    await sleep(1)
+    assert bench.results.trouble == "the password is wrong"
+
+    await sleep(120)
+    assert bench.results.trouble is None
+    assert len(bench.server.runs) == 1
 
 
 @in_virtual_time
@@ -156,9 +187,10 @@ async def test_only_a_job_that_wants_results_does_not_start_without_its_run(benc
 @in_virtual_time
 async def test_a_start_beside_the_preparation_makes_no_second_run(bench: Bench) -> None:
     job = a_job()
+    bench.weather.slow = 0.1
     bench.results.prepare(job, 1)
     await asyncio.gather(*(bench.results.ensure(job, 1) for _ in range(3)))
-    await sleep()
+    await sleep(5)
 
     assert bench.weather.calls.count("create_run") == 1
 
@@ -386,6 +418,43 @@ async def test_a_job_that_was_refused_is_rung_when_mlflow_is_back(bench: Bench) 
     await sleep(60)
 
     assert ("results", "saturno/caries") in bench.rung
+
+
+@in_virtual_time
+async def test_what_mlflow_forbids_is_a_condition_and_tried_again_later(bench: Bench) -> None:
+    def forbid() -> None:
+        raise Forbidden("the operator may not read runs")
+
+    job = await bench.trained(a_success(), val_f1=0.9)
+    bench.weather.at["run"] = forbid
+    job = await bench.recorded(job)
+    want = ("False", "Refused", "the operator may not read runs")
+    assert said(job.status, JobCondition.RESULTS_RECORDED) == want
+    assert job.status.why == "as it ended"
+    assert not bench.results.is_due(job)
+
+    await sleep(120)
+    assert bench.results.is_due(job)
+    status = (await bench.recorded(job)).status
+    assert said(status, JobCondition.RESULTS_RECORDED)[0] == "True"
+    assert cond.is_true(status.conditions, JobCondition.PROMOTED)
+
+
+@in_virtual_time
+async def test_an_artifact_store_that_is_away_costs_the_log_and_nothing_else(
+    bench: Bench,
+) -> None:
+    def away() -> None:
+        raise Unavailable("the store is away")
+
+    job = await bench.trained(a_success(), val_f1=0.9)
+    bench.weather.at["put_text"] = away
+    status = await bench.results.record(job, {1: AN_EXIT})
+
+    assert status is not None
+    assert cond.is_true(status.conditions, JobCondition.PROMOTED)
+    (found,) = bench.server.runs.values()
+    assert found.tags[word.LOG_TAIL] == "not stored: the store is away"
 
 
 @in_virtual_time

@@ -31,17 +31,30 @@ class Weather:
     stop_before: int | None = None
     stop_after: int | None = None
     lose_answer_of: str | None = None
+    slow: float = 0.0
+    """Seconds that each request is under way, before it arrives or fails."""
     at: dict[str, Callable[[], None]] = field(default_factory=dict)
     """What happens right before the first request with this verb."""
     calls: list[str] = field(default_factory=list)
+    under_way: int = 0
+    most_under_way: int = 0
 
     async def before(self, call: Call) -> None:
         self.calls.append(call.verb)
         self.at.pop(call.verb, lambda: None)()
+        await self._travel()
         if self.down:
             raise Unavailable("MLflow cannot be reached")
         if self.stop_before == len(self.calls):
             raise Stopped
+
+    async def _travel(self) -> None:
+        if not self.slow:
+            return
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        await asyncio.sleep(self.slow)
+        self.under_way -= 1
 
     async def after(self, call: Call) -> None:
         if self.stop_after == len(self.calls):

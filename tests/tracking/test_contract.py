@@ -172,6 +172,22 @@ async def test_a_model_is_registered_once_with_its_tags(world: World) -> None:
     assert await world.versions(run.experiment) == [1]
 
 
+async def test_a_younger_twin_of_a_version_is_deleted(world: World) -> None:
+    run = new_run()
+    run_id = (await world.tracker.ensure_run(run)).run_id
+    await world.log_model(run_id)
+    await world.tracker.ensure_version(run.experiment, run_id, TAGS)
+    row = await world.tracker.api.run(run_id)
+    (logged,) = await world.tracker.api.logged_models(row)
+    await world.tracker.api.create_version(run.experiment, row, logged, TAGS)
+    assert await world.versions(run.experiment) == [1, 2]
+    kept = await world.tracker.ensure_version(run.experiment, run_id, TAGS)
+
+    assert kept is not None
+    assert kept.version == 1
+    assert await world.versions(run.experiment) == [1]
+
+
 async def test_a_model_that_an_older_client_logged_is_found(world: World) -> None:
     run = new_run()
     run_id = (await world.tracker.ensure_run(run)).run_id

@@ -9,7 +9,7 @@ from uuid import uuid4
 import requests
 from mlflow import MlflowClient
 
-from trainlease.effects.tracking.base import Tracker
+from trainlease.effects.tracking.exactly_once import ExactlyOnce
 from trainlease.effects.tracking.fake import FakeMlflow, FakeTracker
 from trainlease.effects.tracking.mlflow import MlflowTracker
 from trainlease.model.observed import NewRun
@@ -22,7 +22,7 @@ class World(Protocol):
     """What a test does and reads past the port."""
 
     @property
-    def tracker(self) -> Tracker: ...
+    def tracker(self) -> ExactlyOnce: ...
 
     async def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None: ...
     async def log_model(self, run_id: str, name: str = "model", *, ready: bool = True) -> None: ...
