@@ -21,7 +21,7 @@ from trainlease.model import conditions as cond
 from trainlease.model.observed import MachineView, Power
 from trainlease.model.reasons import Cause, JobCondition, JobState, Outcome, WaitReason
 from trainlease.plan import actions as act
-from trainlease.plan.job import JobFacts, decide, effective_params
+from trainlease.plan.job import JobFacts, decide
 from trainlease.plan.waits import Wait
 
 SATURNO = a_platform("saturno")
@@ -254,15 +254,3 @@ def test_a_finished_job_is_removed_when(
 ) -> None:
     job = a_job(status={"state": JobState.SUCCEEDED, "finished": at(-age)}, **spec)
     assert isinstance(decided(JobFacts(job, SATURNO)), act.DeleteJob) is want, says
-
-
-def test_a_change_of_params_after_acceptance_is_ignored_and_said() -> None:
-    job = a_job(params={"lr": 1})
-    status = settled(JobFacts(job, SATURNO, lease=a_lease(job), wait=QUEUED))
-    changed = a_job(params={"rate": 1}).model_copy(update={"status": status})
-    assert effective_params(changed) == {"lr": 1}
-    later = replace(QUEUED, place=1)
-    again = written(decided(JobFacts(changed, SATURNO, lease=a_lease(job), wait=later)))
-    accepted = cond.get(again.conditions, JobCondition.ACCEPTED)
-    assert accepted is not None
-    assert "is ignored" in accepted.message

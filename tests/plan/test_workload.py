@@ -4,7 +4,6 @@ import json
 
 from tests.builders import a_claimed_machine, a_job, a_lease, at
 
-from trainlease.model.training_job import Accepted
 from trainlease.plan.workload import environment, experiment, registered_model, workload
 
 JOB = a_job(
@@ -33,12 +32,6 @@ def test_the_jobs_own_variables_come_on_top() -> None:
 
 def test_without_a_run_nothing_of_mlflow_is_named() -> None:
     assert not [name for name in environment(JOB, 1, None, "http://m") if "MLFLOW" in name]
-
-
-def test_params_that_were_changed_after_acceptance_do_not_reach_the_training() -> None:
-    accepted = JOB.status.but(accepted=Accepted(params={"epochs": 1}))
-    job = JOB.model_copy(update={"status": accepted})
-    assert json.loads(environment(job, 1, None, "")["TRAINLEASE_PARAMS"]) == {"epochs": 1}
 
 
 def test_secrets_are_never_shown() -> None:

@@ -202,15 +202,6 @@ class Attempt(StatusShape):
     """The metrics as last logged, so that MLflow may be down when the attempt ends."""
 
 
-class Accepted(StatusShape):
-    """What was accepted, of the fields whose immutability no schema can carry."""
-
-    params: Annotated[dict[ParamName, Param], Field(max_length=100)] = {}
-    """The parameters that every attempt gets."""
-    pod_template: Annotated[dict[str, Any], Field(max_length=16)] | None = None
-    """The overlay that every attempt gets."""
-
-
 class TrainingJobStatus(StatusShape):
     """Where the job stands. `why`, `machine` and `model` are what the printer columns show."""
 
@@ -224,8 +215,6 @@ class TrainingJobStatus(StatusShape):
     """The registered model, with the version once there is one."""
     place: Count | None = None
     """Its place in the queue, where it is told: the first three."""
-    accepted: Accepted | None = None
-    """What was accepted, and is trained with whatever the spec says later."""
     attempts: Annotated[tuple[Attempt, ...], Field(max_length=128)] = ()
     """Every attempt, the oldest first."""
     finished: Time | None = None

@@ -16,7 +16,7 @@ from trainlease.model.observed import MachineView
 from trainlease.model.platform import Platform
 from trainlease.model.reasons import Cause, JobCondition, JobState, Outcome
 from trainlease.model.settings import Settings
-from trainlease.model.training_job import Accepted, Attempt, TrainingJob, TrainingJobStatus
+from trainlease.model.training_job import Attempt, TrainingJob, TrainingJobStatus
 from trainlease.plan import actions as act
 from trainlease.plan import leases, ledger, outcome
 from trainlease.plan.waits import Wait
@@ -75,12 +75,6 @@ def decide(facts: JobFacts, now: datetime, settings: Settings) -> act.Action:
         if action is not None:
             return action
     return act.Wait()
-
-
-def effective_params(job: TrainingJob) -> dict[str, bool | int | float | str]:
-    """The parameters as they were accepted: a later change is ignored, and said so."""
-    accepted = job.status.accepted
-    return dict(accepted.params if accepted else job.spec.params)
 
 
 def accepted_status(
@@ -288,24 +282,19 @@ def _with(
 
 
 def _accepted(facts: JobFacts, status: TrainingJobStatus, now: datetime) -> TrainingJobStatus:
-    """Accepted, with what the schema cannot keep fixed pinned; a later change is ignored."""
+    """Accepted, for the platform that owns its namespace."""
     if facts.platform is None:
         return status
-    spec = facts.job.spec
-    pinned = status.accepted or Accepted(params=spec.params, pod_template=spec.pod_template)
-    message = f"for {facts.platform.name}"
-    if (pinned.params, pinned.pod_template) != (spec.params, spec.pod_template):
-        message += "; the change of params or podTemplate is ignored: make a new TrainingJob"
     conditions = cond.with_condition(
         status.conditions,
         JobCondition.ACCEPTED,
         True,
         "Accepted",
-        message,
+        f"for {facts.platform.name}",
         now=now,
         generation=facts.job.metadata.generation,
     )
-    return status.but(accepted=pinned, conditions=conditions)
+    return status.but(conditions=conditions)
 
 
 def _report(facts: JobFacts, status: TrainingJobStatus, rest: act.Wait | None = None) -> act.Action:

@@ -16,7 +16,6 @@ from trainlease.model.base import joined
 from trainlease.model.observed import Exit, ModelVersion, NewRun, RunStatus
 from trainlease.model.reasons import JobCondition, JobState, Outcome
 from trainlease.model.training_job import Attempt, TrainingJob, TrainingJobStatus
-from trainlease.plan.job import effective_params
 from trainlease.plan.promotion import Promotion, PromotionReason, is_finite, without_version
 from trainlease.plan.workload import experiment, registered_model
 
@@ -75,7 +74,7 @@ def new_run(job: TrainingJob, number: int, cluster: str) -> NewRun:
         namespace=job.namespace,
         job_name=job.name,
         attempt=number,
-        params={_param_name(k): str(value) for k, value in effective_params(job).items()},
+        params={_param_name(k): str(value) for k, value in job.spec.params.items()},
         tags={name: value for name, value in about.items() if value},
     )
 

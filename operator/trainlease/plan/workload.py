@@ -8,7 +8,6 @@ from datetime import datetime
 from trainlease.model.machine import Machine
 from trainlease.model.observed import Workload
 from trainlease.model.training_job import TrainingJob
-from trainlease.plan.job import effective_params
 
 _NOT_NAME = re.compile(r"[^A-Z0-9]")
 
@@ -18,7 +17,7 @@ def environment(
 ) -> dict[str, str]:
     """The variables that every container gets, whatever runs it; the job's own come on top."""
     spec = job.spec
-    params = effective_params(job)
+    params = spec.params
     env = {
         "TRAINLEASE_JOB": job.name,
         "TRAINLEASE_NAMESPACE": job.namespace,
@@ -58,7 +57,7 @@ def workload(
         image=job.spec.image,
         command=job.spec.command,
         env=environment(job, attempt, run_id, tracking_uri),
-        params=effective_params(job),
+        params=job.spec.params,
         deadline=deadline,
         secret_env=secret_env,
     )

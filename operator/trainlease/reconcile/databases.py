@@ -103,14 +103,14 @@ class Databases:
             link = self._links.get(name)
             if link is not None:
                 link.telling[machine.uid] = entry.fence
-                self._begin(self._tell(link, machine, entry))
+                self._begin(self._tell, link, machine, entry)
 
     def say(self, entry: TrainingEntry, platform: str) -> None:
         """Begin to write a training's row, and ring its job if it failed."""
         link = self._links.get(platform)
         if link is not None:
             link.saying[entry.job_uid] = (entry.attempt, entry.rank)
-            self._begin(self._say(link, entry))
+            self._begin(self._say, link, entry)
 
     async def read_anew(self, machine: Machine) -> frozenset[str]:
         """Read this machine's rows everywhere now; the platforms whose database answered."""
@@ -334,15 +334,15 @@ class Databases:
             self._ring("job", key)
         self._ring("placement", "")
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(_quiet(work))
+    def _begin(self, work: Callable[..., Coroutine[Any, Any, None]], *what: Any) -> None:
+        task = asyncio.get_running_loop().create_task(_quiet(work, *what))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
-async def _quiet(work: Coroutine[Any, Any, None]) -> None:
+async def _quiet(work: Callable[..., Coroutine[Any, Any, None]], *what: Any) -> None:
     """Leadership may be lost on the way: then another process does it."""
     try:
-        await work
+        await work(*what)
     except NotLeader:
         log.info("not the leader any more: nothing was told")

@@ -172,9 +172,10 @@ async def _check_unchanged(
     if fresh_job["metadata"]["uid"] != job.uid:
         raise Conflict(f"{job.title} is another job now")
     context.store.wrote("trainingjobs", fresh_job)
-    attempt = TrainingJob.model_validate(fresh_job).status.attempt(number)
-    if attempt is not None and attempt.outcome is not None:
-        raise Conflict(f"attempt {number} of {job.title} has ended: {attempt.outcome}")
+    now = TrainingJob.model_validate(fresh_job)
+    attempt = now.status.attempt(number)
+    if now.is_finished or (attempt is not None and attempt.outcome is not None):
+        raise Conflict(f"attempt {number} of {job.title} has ended already")
 
 
 def _check_same(machine: Machine, fresh: Body) -> None:
