@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 from simulator.line import Line, Server, finish
 from simulator.weather import TRACKER_WRITES, Call
+from trainlease.effects.gate import OpenGate
 from trainlease.effects.kube.base import Body, Kube
 from trainlease.effects.machines.base import Doorbell
 from trainlease.effects.machines.fake_world import FakeMachines
@@ -17,7 +18,7 @@ from trainlease.effects.platforms.base import Database, Judge
 from trainlease.effects.tracking.api import Api
 from trainlease.effects.tracking.base import Tracker
 from trainlease.effects.tracking.exactly_once import ExactlyOnce
-from trainlease.effects.tracking.fake import FakeApi, FakeMlflow, OpenGate
+from trainlease.effects.tracking.fake import FakeApi, FakeMlflow
 from trainlease.model.machine import Machine
 from trainlease.model.observed import (
     LedgerEntry,

@@ -11,7 +11,8 @@ import pytest
 from tests.machines.benches import machine, workload
 
 from simulator.loop import Process, VirtualClock, VirtualLoop, current_process, run
-from trainlease.effects.machines.fake import Call, FakeProvider, Gate
+from trainlease.effects.gate import Gate
+from trainlease.effects.machines.fake import Call, FakeProvider
 from trainlease.effects.machines.fake_world import (
     Course,
     FakeMachines,

@@ -8,9 +8,10 @@ What a write does to an object is in `fake_store`.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from trainlease.effects.clock import Clock
+from trainlease.effects.gate import Gate, OpenGate
 from trainlease.effects.kube.base import Body
 from trainlease.effects.kube.fake_store import Admit, FakeStore, Snapshot, Watcher, Write
 from trainlease.effects.kube.kinds import kind_of
@@ -38,32 +39,10 @@ class Call:
         return self.verb not in ("get", "list")
 
 
-class Gate(Protocol):
-    """The way between a client and the server: it may wait, and it may raise."""
-
-    async def before(self, call: Call) -> None:
-        """On the way there: what is raised here never reached the server."""
-        ...
-
-    async def after(self, call: Call) -> None:
-        """On the way back: the call took effect, and what is raised here is its answer lost."""
-        ...
-
-
-class OpenGate:
-    """Lets everything through at once."""
-
-    async def before(self, call: Call) -> None:
-        return
-
-    async def after(self, call: Call) -> None:
-        return
-
-
 class FakeClient:
     """One user's view of the server: the port."""
 
-    def __init__(self, store: FakeStore, user: str, gate: Gate) -> None:
+    def __init__(self, store: FakeStore, user: str, gate: Gate[Call]) -> None:
         self.user = user
         self._store = store
         self._gate = gate
@@ -135,7 +114,7 @@ class FakeKube(FakeClient):
         """The resourceVersion of the newest write."""
         return self._store.revision
 
-    def client_for(self, user: str, gate: Gate | None = None) -> FakeClient:
+    def client_for(self, user: str, gate: Gate[Call] | None = None) -> FakeClient:
         """A client of this user; its calls go through the gate."""
         return FakeClient(self._store, user, gate or OpenGate())
 

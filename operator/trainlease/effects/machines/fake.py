@@ -7,8 +7,8 @@ hangs a `Gate` before it. What runs on the machines, and the knobs, are in `fake
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
+from trainlease.effects.gate import Gate, OpenGate
 from trainlease.effects.machines.base import Doorbell
 from trainlease.effects.machines.fake_world import FakeMachines
 from trainlease.model.machine import Machine
@@ -28,35 +28,13 @@ class Call:
     generation: int | None = None
 
 
-class Gate(Protocol):
-    """The way between an operator and the machines: it may wait, and it may raise."""
-
-    async def before(self, call: Call) -> None:
-        """On the way there: what is raised here never reached the provider."""
-        ...
-
-    async def after(self, call: Call) -> None:
-        """On the way back: the call took effect, and what is raised here is its answer lost."""
-        ...
-
-
-class OpenGate:
-    """Lets everything through at once."""
-
-    async def before(self, call: Call) -> None:
-        return
-
-    async def after(self, call: Call) -> None:
-        return
-
-
 class FakeProvider:
     """One operator's way to the machines: the port. Its calls go through the gate."""
 
-    def __init__(self, world: FakeMachines, user: str = "", gate: Gate | None = None) -> None:
+    def __init__(self, world: FakeMachines, user: str = "", gate: Gate[Call] | None = None) -> None:
         self._world = world
         self._user = user
-        self._gate: Gate = gate or OpenGate()
+        self._gate: Gate[Call] = gate or OpenGate()
 
     async def observe(self, machine: Machine) -> MachineView:
         call = Call(self._user, "observe", machine.name)

@@ -8,8 +8,9 @@ The knobs are faults of the database itself. It passes the contract suite of the
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
+from trainlease.effects.gate import Gate, OpenGate
 from trainlease.effects.platforms.base import Judge
 from trainlease.effects.platforms.fake_tables import (
     FREE,
@@ -54,28 +55,6 @@ class Call:
         return self.verb in ("tell", "tell_training")
 
 
-class Gate(Protocol):
-    """The way between a client and the database: it may wait, and it may raise."""
-
-    async def before(self, call: Call) -> None:
-        """On the way there: what is raised here never reached the database."""
-        ...
-
-    async def after(self, call: Call) -> None:
-        """On the way back: the call took effect, and what is raised here is its answer lost."""
-        ...
-
-
-class OpenGate:
-    """Lets everything through at once."""
-
-    async def before(self, call: Call) -> None:
-        return
-
-    async def after(self, call: Call) -> None:
-        return
-
-
 class FakeDatabase:
     """The database, with its knobs; `client` gives the port.
 
@@ -111,7 +90,7 @@ class FakeDatabase:
             journal=journal,
         )
 
-    def client(self, user: str = OPERATOR, gate: Gate | None = None) -> "FakeDatabaseClient":
+    def client(self, user: str = OPERATOR, gate: Gate[Call] | None = None) -> "FakeDatabaseClient":
         """The port, as one user reaches it."""
         return FakeDatabaseClient(self, user, gate or OpenGate())
 
@@ -199,7 +178,7 @@ class FakeDatabase:
 class FakeDatabaseClient:
     """One user's view of the database: the port."""
 
-    def __init__(self, database: FakeDatabase, user: str, gate: Gate) -> None:
+    def __init__(self, database: FakeDatabase, user: str, gate: Gate[Call]) -> None:
         self._database = database
         self._user = user
         self._gate = gate

@@ -7,8 +7,9 @@ effect without giving way to other tasks; whoever wants delays, faults or lost a
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
+from trainlease.effects.gate import Gate, OpenGate
 from trainlease.effects.tracking.api import LoggedModelRow, ModelRow, RunRow, VersionRow
 from trainlease.effects.tracking.exactly_once import ExactlyOnce
 from trainlease.model import tracking as word
@@ -33,28 +34,6 @@ class Call:
     @property
     def is_write(self) -> bool:
         return self.verb in _WRITES
-
-
-class Gate(Protocol):
-    """The way between a client and the server: it may wait, and it may raise."""
-
-    async def before(self, call: Call) -> None:
-        """On the way there: what is raised here never reached the server."""
-        ...
-
-    async def after(self, call: Call) -> None:
-        """On the way back: the request took effect, and what is raised here is its answer lost."""
-        ...
-
-
-class OpenGate:
-    """Lets everything through at once."""
-
-    async def before(self, call: Call) -> None:
-        return
-
-    async def after(self, call: Call) -> None:
-        return
 
 
 @dataclass
@@ -172,7 +151,7 @@ class FakeMlflow:
 class FakeApi:
     """One user's requests to the server."""
 
-    def __init__(self, server: FakeMlflow, user: str, gate: Gate) -> None:
+    def __init__(self, server: FakeMlflow, user: str, gate: Gate[Call]) -> None:
         self._server = server
         self._user = user
         self._gate = gate
@@ -370,7 +349,10 @@ class FakeTracker(ExactlyOnce):
     """The port over a fake server; several may share one, each behind a gate of its own."""
 
     def __init__(
-        self, server: FakeMlflow | None = None, user: str = "operator", gate: Gate | None = None
+        self,
+        server: FakeMlflow | None = None,
+        user: str = "operator",
+        gate: Gate[Call] | None = None,
     ) -> None:
         self.server = server or FakeMlflow()
         super().__init__(FakeApi(self.server, user, gate or OpenGate()))
