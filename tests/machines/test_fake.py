@@ -41,7 +41,7 @@ class World:
     def operator(self) -> FakeProvider:
         return FakeProvider(self.machines)
 
-    def through(self, gate: Gate) -> FakeProvider:
+    def through(self, gate: Gate[Call]) -> FakeProvider:
         return FakeProvider(self.machines, "a", gate)
 
     def work(self, generation: int = 1, of: Machine = GPU) -> Workload:
