@@ -233,6 +233,13 @@ def test_a_foreign_rows_owner_is_named() -> None:
     assert judge(entry(OCCUPIED), rows(OCCUPIED, None, "ana")).owner == "ana"
 
 
+def test_a_word_that_nobody_mapped_is_shown() -> None:
+    lent = MachineRows(OCCUPIED, "prestada", None, None, known=False)
+    owner = judge(entry(OCCUPIED), lent).owner
+    assert owner is not None
+    assert 'says "prestada", which is neither of the mapping' in owner
+
+
 def test_our_own_name_is_not_a_foreign_owner() -> None:
     assert judge(entry(OCCUPIED), rows(OCCUPIED, OCCUPIED_5, OURS)).owner is None
 

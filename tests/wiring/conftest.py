@@ -59,15 +59,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture
 def lead(site: Site, tmp_path: Path) -> Iterator[Lead]:
     """Starts replicas that may use the site's machine, each of which is awaited as the leader."""
+    yield lambda: leader_of(site, tmp_path)
+    sweep(tmp_path)
 
-    def one() -> Replica:
-        claims = site.folder.parent / "claims"
-        options = ("--allow-process-machines", "--process-folder", claims)
-        replica = Replica(site.plane, tmp_path / "leaders", *options, settings=QUICK)
-        return replica.until_leader()
 
-    yield one
-    sweep(tmp_path / "leaders")
+def leader_of(site: Site, folder: Path, *options: str) -> Replica:
+    """A replica with its log under `folder`, once it leads; a sweep of `folder` ends it."""
+    claims = ("--allow-process-machines", "--process-folder", site.folder.parent / "claims")
+    replica = Replica(site.plane, folder / "leaders", *claims, *options, settings=QUICK)
+    return replica.until_leader()
 
 
 def install(plane: ControlPlane) -> None:

@@ -45,13 +45,14 @@ class Site:
         return self.job(name)
 
     def until_rest(self) -> dict[str, Any]:
-        """The machine is Free, its row says so, each lease is released, each start is closed."""
+        """gpu-1 is Free, its row says so, each bound lease is released, each start is closed."""
         wait_until(self._is_at_rest, PATIENCE, "everything free and told")
         return self.machine()
 
     def is_told(self, word: str) -> bool:
-        """Whether the platform's own row of the machine says this."""
-        return [row["status"] for row in read_machines("saturno", self.database)] == [word]
+        """Whether the platform's own row of gpu-1 says this."""
+        rows = read_machines("saturno", self.database)
+        return [row["status"] for row in rows if row["machine"] == "gpu-1"] == [word]
 
     def training(self, training: str) -> dict[str, Any]:
         rows = read_trainings("saturno", self.database)
@@ -110,9 +111,10 @@ class Site:
     def _is_at_rest(self) -> bool:
         if self.machine().get("state") != "Free" or not self.is_told("libre"):
             return False
-        leases = self.plane.get("mlease", "-A")["items"]
+        leases = [lease.get("status", {}) for lease in self.plane.get("mlease", "-A")["items"]]
         starts = read_start_log("saturno", self.database)
-        return all(_is_released(lease) for lease in leases) and all(s["ended"] for s in starts)
+        released = all("Released" in true(lease) for lease in leases if "machine" in lease)
+        return released and all(start["ended"] for start in starts)
 
 
 def make_site(plane: ControlPlane, root: Path) -> Site:
@@ -139,7 +141,3 @@ def secret(name: str, **data: str) -> dict[str, Any]:
 def true(status: dict[str, Any]) -> set[str]:
     """The types of the conditions that are true."""
     return {c["type"] for c in status.get("conditions", ()) if c["status"] == "True"}
-
-
-def _is_released(lease: dict[str, Any]) -> bool:
-    return "Released" in true(lease.get("status", {}))

@@ -3,9 +3,10 @@
 import json
 import os
 import signal
+from pathlib import Path
 
 from tests.wiring.conftest import ROOT, Start, install
-from tests.wiring.process import holder, lease, log_lines
+from tests.wiring.process import Replica, holder, lease, log_lines
 
 from bed.control_plane import ControlPlane
 from bed.fixtures import MakeControlPlane
@@ -74,6 +75,19 @@ def test_without_namespace_crds_or_rights_it_says_what_to_do(
         input=json.dumps({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": SYSTEM}}),
     )
     assert "create it" in refusal()
+
+
+def test_a_setting_that_is_wrong_is_named(installed: ControlPlane, tmp_path: Path) -> None:
+    replica = Replica(installed, tmp_path, settings={"TRAINLEASE_CALL_TIMEOUT": "60"})
+    assert replica.wait() == 1
+    assert "call_timeout: Input should be less than or equal to 5" in replica.log
+    assert "Traceback" not in replica.log
+
+
+def test_a_tracker_that_is_no_address_is_refused(installed: ControlPlane, start: Start) -> None:
+    replica = start(installed, "--tracking-uri", "file:///tmp/runs")
+    assert replica.wait() == 1
+    assert "must be the http or https address of an MLflow server" in replica.log
 
 
 def test_it_outlives_a_restart_of_the_api_server(

@@ -132,5 +132,13 @@ def _same_fence(entry: LedgerEntry, rows: MachineRows) -> Verdict:
 def _answer(rows: MachineRows, write: Write, told: Told) -> Verdict:
     foreign = is_foreign(rows)
     stored = rows.side.fence if rows.side else None
-    owner = (rows.owner or None) if foreign else None
+    owner = _taker(rows) if foreign else None
     return Verdict(write, told, stored, owner, foreign)
+
+
+def _taker(rows: MachineRows) -> str | None:
+    """Who took the row, as far as it tells; a word that nobody mapped is shown to the person."""
+    if rows.known:
+        return rows.owner or None
+    who = rows.owner or "another program"
+    return f'{who} (it says "{rows.raw}", which is neither of the mapping\'s words)'
