@@ -115,11 +115,12 @@ class Operators:
         loop = self.grounds.loop
 
         async def noted(context: Any, what: Any) -> None:
-            token = DOING.set(Doing(action, loop.time()))
+            before = DOING.get()
+            DOING.set(Doing(action, loop.time()))
             try:
                 await perform(context, what)
             finally:
-                DOING.reset(token)
+                DOING.set(before)
 
         return noted
 

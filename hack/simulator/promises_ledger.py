@@ -295,7 +295,7 @@ def occupied_before_start(book: Book, fact: Powered) -> Iterator[str]:
 def one_start(book: Book, fact: Powered) -> Iterator[str]:
     if not _is_our_start(fact):
         return
-    if book.starts[fact.uid, fact.generation or 0]:
+    if book.starts[fact.uid, fact.generation or 0] and _is_known_on(book, fact):
         yield f"{fact.machine}: generation {fact.generation} started a second time"
     others = book.started_on[fact.job_uid, fact.attempt] - {fact.machine}
     if fact.job_uid and others:
@@ -331,6 +331,16 @@ def free_row_at_start(book: Book, fact: Powered) -> Iterator[str]:
             continue
         if side.generation >= (fact.generation or 0):
             yield f"{fact.machine}: turned on while {platform} was told that it is free"
+
+
+def _is_known_on(book: Book, fact: Powered) -> bool:
+    """Whether it is stored that this claim has been on: before that only a record can tell it,
+
+    and a machine that dies before anybody has seen it on leaves none.
+    """
+    holder = status_of(book.machine(fact.machine)).get("holder") or {}
+    job = book.job(holder.get("namespace", ""), holder.get("job") or "", fact.job_uid)
+    return bool((attempt_of(job, fact.attempt) or {}).get("started"))
 
 
 def _is_our_start(fact: Powered) -> bool:

@@ -78,10 +78,12 @@ def held_row_kept(book: Book, fact: RowChanged) -> Iterator[str]:
     if side and any(generation <= side.generation for generation in ran):
         yield f"{_at(fact)}: set free while generation {sorted(ran)} runs"
     machine = book.machine(fact.machine)
-    status = status_of(machine)
+    status, was = status_of(machine), fact.before.side
     if machine is None or side is None or side.machine_uid != machine["metadata"]["uid"]:
         return
-    if status.get("state") == "Claimed" and side.generation < status["generation"]:
+    # An older claim's row may still be set free, until the new one has told occupied.
+    told = was is not None and was.generation >= status.get("generation", 0)
+    if status.get("state") == "Claimed" and told and side.generation < status["generation"]:
         yield f"{_at(fact)}: set free by generation {side.generation}, a later one holds it"
 
 

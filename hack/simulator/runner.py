@@ -7,13 +7,16 @@ written. Whatever does not come to rest in its time is a breach.
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from simulator.deeds import Deeds
 from simulator.facts import Breach
 from simulator.loop import Deadlock, OutOfTime, VirtualLoop
 from simulator.loop import run as run_loop
 from simulator.operators import Table
+from simulator.promise import announce
 from simulator.promises_rest import COMES_TO_REST, QUIET
+from simulator.quiet import UNSORTED
 from simulator.reading import read_all
 from simulator.scenario import OPERATORS, STORM, draw
 from simulator.weather import AIMED_VERBS, Fault
@@ -25,6 +28,8 @@ STILL = 125.0
 """Seconds without any movement that count as rest: longer than any timer of the operator."""
 LONGEST_UNREST = 1500.0
 SECOND_PLAN = 320.0
+SORTED = "errors-are-sorted"
+announce(SORTED, "An adapter translates its library's errors at its door (section 5)")
 _LOOK = 5.0
 
 
@@ -52,11 +57,14 @@ def spots() -> tuple[str, ...]:
 def run(seed: int, *, table: Table = TABLE, lines: list[str] | None = None) -> Result:
     """Run this seed. `table` replaces the perform table; `lines` takes the trace, if given."""
     worlds: list[World] = []
+    UNSORTED.take()
 
     async def main(loop: VirtualLoop) -> None:
         world = World(draw(seed, spots()), loop, table=table, lines=lines)
         worlds.append(world)
         await _play(world)
+        for failure in (*UNSORTED.take(), *map(_told, loop.failures))[:1]:
+            world.complain(SORTED, failure)
 
     try:
         run_loop(main)
@@ -72,6 +80,11 @@ def run(seed: int, *, table: Table = TABLE, lines: list[str] | None = None) -> R
         steps=world.loop.steps,
         writes=world.writes,
     )
+
+
+def _told(failure: dict[str, Any]) -> str:
+    """A task of an operator ended by an error that nobody fetched."""
+    return f"{failure.get('message')}: {failure.get('exception')!r}"
 
 
 async def _play(world: World) -> None:

@@ -1,4 +1,4 @@
-"""What the performers remember, whatever order events and answers come in."""
+"""What performers and looks keep, whatever order events and answers come in."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -7,9 +7,10 @@ import pytest
 from tests.builders import NOW, SETTINGS, a_job, a_lease, a_machine
 
 from trainlease.effects.kube.base import Body
-from trainlease.model.errors import Conflict
+from trainlease.model.errors import Conflict, NotLeader
 from trainlease.plan import actions as act
 from trainlease.plan import ledger
+from trainlease.reconcile.looks import Looks
 from trainlease.reconcile.memory import Memory
 from trainlease.reconcile.perform import Context, claim
 
@@ -55,3 +56,13 @@ async def test_a_claim_that_was_refused_is_not_remembered_as_made() -> None:
     with pytest.raises(Conflict):
         await claim(context(memory, SlowKube(memory, Conflict("stale"))), CLAIM)
     assert memory.made == set()
+
+
+async def test_a_look_while_leadership_is_uncertain_is_taken_again() -> None:
+    async def uncertain(_: str) -> float | None:
+        raise NotLeader("its renewal has not been answered yet")
+
+    parts = cast("Any", SimpleNamespace(settings=SETTINGS))
+    looks = Looks(parts, {}, parts, parts, parts, parts)
+    looks.kinds["machine"] = uncertain
+    assert await looks.look(("machine", "gpu-1")) == SETTINGS.leader_retry

@@ -67,8 +67,8 @@ class Looks:
         except (Conflict, AlreadyExists, NotFound, AnswerLost) as error:
             log.debug("decided on what has changed", kind=kind, name=name, why=str(error))
             return _SOON
-        except NotLeader:
-            return None
+        except NotLeader:  # the process ends, unless its renewal was only late
+            return self._settings.leader_retry
 
     @property
     def _settings(self) -> Settings:

@@ -156,8 +156,11 @@ async def turn_off(context: Context, action: act.TurnOff) -> None:
     fresh = await context.ports.kube.get("machines", "", machine.name)
     _check_same(machine, fresh)
     context.check()
-    async with asyncio.timeout(context.settings.call_timeout):
-        await provider.ensure_off(machine)
+    try:
+        async with asyncio.timeout(context.settings.call_timeout):
+            await provider.ensure_off(machine)
+    except TimeoutError:
+        raise AnswerLost(f"{machine.name}: the stop was not answered in time") from None
 
 
 async def _check_unchanged(
