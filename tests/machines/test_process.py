@@ -24,7 +24,12 @@ from trainlease.model.observed import Exit, Power, Workload
 from trainlease.model.reasons import Cause
 
 SECRET = "hunter2-and-more"
-POLITE = "trap 'touch polite; echo polite; exit 0' TERM; echo ready; while :; do sleep 0.1; done"
+POLITE = """
+exec 2>/dev/null  # the shell tells there whose child was ended, and nobody may be left to read it
+trap 'touch polite; echo polite; exit 0' TERM
+echo ready
+while :; do sleep 0.1; done
+"""
 DEAF = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
 LONG_GRACE = 30.0
 OPERATOR = """
