@@ -87,6 +87,18 @@ async def test_a_twin_that_lands_later_still_is_deleted_at_the_end(world: World)
     assert await world.runs(run.experiment) == [kept.run_id]
 
 
+async def test_a_twin_that_lands_after_the_end_is_deleted_when_open_runs_are_listed(
+    world: World,
+) -> None:
+    run = new_run(cluster="cluster-of-twins")
+    kept = await world.tracker.ensure_run(run)
+    await world.tracker.end_run(kept.run_id, RunStatus.FINISHED, {}, "")
+    await world.twin(kept.run_id)
+
+    assert await world.tracker.open_runs(run.cluster) == []
+    assert await world.runs(run.experiment) == [kept.run_id]
+
+
 async def test_an_attempts_true_end_stands_over_what_the_training_said(world: World) -> None:
     run = new_run()
     run_id = (await world.tracker.ensure_run(run)).run_id
@@ -186,6 +198,25 @@ async def test_a_younger_twin_of_a_version_is_deleted(world: World) -> None:
     assert kept is not None
     assert kept.version == 1
     assert await world.versions(run.experiment) == [1]
+
+
+async def test_a_twin_of_a_version_that_lands_late_is_deleted_unless_it_is_in_use(
+    world: World,
+) -> None:
+    run = new_run()
+    model = run.experiment
+    run_id = (await world.tracker.ensure_run(run)).run_id
+    await world.log_model(run_id)
+    await world.tracker.ensure_version(model, run_id, TAGS)
+    await world.tracker.promote(model, 1, None, "the first")
+    row = await world.tracker.api.run(run_id)
+    (logged,) = await world.tracker.api.logged_models(row)
+    for _ in range(2):
+        await world.tracker.api.create_version(model, row, logged, TAGS)
+    await world.move_alias(model, word.PRODUCTION, 2)
+    await world.tracker.mirror(model)
+
+    assert await world.stages(model) == {1: word.STAGE_BEFORE, 2: word.STAGE}
 
 
 async def test_a_model_that_an_older_client_logged_is_found(world: World) -> None:

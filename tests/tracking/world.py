@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 from trainlease.effects.tracking.exactly_once import ExactlyOnce
 from trainlease.effects.tracking.fake import FakeMlflow, FakeTracker
 from trainlease.effects.tracking.mlflow import MlflowTracker
+from trainlease.model import tracking as word
 from trainlease.model.observed import NewRun
 
 CLUSTER = "cluster-1"
@@ -166,7 +167,8 @@ class MlflowWorld:
 
     async def twin(self, run_id: str) -> str:
         run = await self._do(self._client.get_run, run_id)
-        tags = {key: value for key, value in run.data.tags.items() if key != "trainlease.kept"}
+        tags = {key: value for key, value in run.data.tags.items() if key != word.KEPT}
+        tags[word.STATE] = word.OPEN
         made = await self._do(self._client.create_run, run.info.experiment_id, tags=tags)
         return str(made.info.run_id)
 

@@ -37,7 +37,10 @@ class Tracker(Protocol):
         ...
 
     async def open_runs(self, cluster: str) -> Sequence[RunInfo]:
-        """Our runs that we have not ended, whatever MLflow says: for the sweep of gone jobs."""
+        """Our runs that we have not ended, whatever MLflow says: for the sweep of gone jobs.
+
+        A twin that landed after its attempt's run was handed out is deleted on the way.
+        """
         ...
 
     async def ensure_version(
@@ -61,7 +64,10 @@ class Tracker(Protocol):
         ...
 
     async def mirror(self, model: str) -> None:
-        """Make the stages say what the alias says; nothing to do for a model that is not there."""
+        """Make the stages say what the alias says, and delete twins of versions that landed late.
+
+        Nothing to do for a model that is not there.
+        """
         ...
 
     async def describe(self, model: str, version: int, tags: Mapping[str, str]) -> None:

@@ -10,7 +10,7 @@ The alias `production` is the truth; stages are a mirror for those who still rea
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from weakref import WeakValueDictionary
 
@@ -58,8 +58,8 @@ class ExactlyOnce:
             return
         note = await self._store_tail(run_id, log_tail)
         await self.api.end_run(run_id, status)
-        key = {name: run.tags[name] for name in _KEY if name in run.tags}
-        if len(key) == len(_KEY):  # a twin may have landed after the search that chose this one
+        key = _key_of(run)
+        if key is not None:  # a twin may have landed after the search that chose this one
             await self._delete_twins(run, await self.api.search_runs([run.experiment_id], key))
         missing = {name: value for name, value in metrics.items() if name not in run.metrics}
         # Ended is written last: it says that all of the above is done.
@@ -72,7 +72,9 @@ class ExactlyOnce:
         found: list[RunInfo] = []
         for start in range(0, len(experiments), _EXPERIMENTS_A_SEARCH):
             some = experiments[start : start + _EXPERIMENTS_A_SEARCH]
-            found += [_run_info(row) for row in await self.api.search_runs(some, tags)]
+            for row in await self.api.search_runs(some, tags):
+                if not await self._is_late_twin(row):
+                    found.append(_run_info(row))
         return found
 
     async def ensure_version(
@@ -136,6 +138,7 @@ class ExactlyOnce:
                 row = await self.api.model(model)
             except NotFound:
                 return
+            await self._delete_late_versions(model, row)
             await self._mirror(model, row.aliases.get(word.PRODUCTION))
 
     async def describe(self, model: str, version: int, tags: Mapping[str, str]) -> None:
@@ -191,6 +194,26 @@ class ExactlyOnce:
                 with suppress(NotFound):
                     await self.api.delete_run(twin.run_id)
 
+    async def _is_late_twin(self, run: RunRow) -> bool:
+        """Whether a create landed after its attempt's run was handed out; then it is deleted."""
+        key = _key_of(run)
+        if word.KEPT in run.tags or key is None:
+            return False
+        found = await self.api.search_runs([run.experiment_id], key)
+        if not any(word.KEPT in other.tags for other in found):
+            return False
+        await self._delete_twins(_kept(found), found)
+        return True
+
+    async def _delete_late_versions(self, model: str, row: ModelRow) -> None:
+        """Of a run's versions that we made the first is kept, as in `ensure_version`."""
+        ours: dict[str, list[VersionRow]] = {}
+        for version in await self.api.versions(model):
+            if word.JOB_UID in version.tags:
+                ours.setdefault(version.run_id, []).append(version)
+        for twins in ours.values():
+            await self._delete_twin_versions(twins, row.aliases.values())
+
     async def _store_tail(self, run_id: str, log_tail: str) -> dict[str, str]:
         """The log's tail is a help, not a result: an artifact store that is away stops nothing."""
         if not log_tail:
@@ -223,11 +246,17 @@ class ExactlyOnce:
             raise BadSpec(
                 f"the training registered {names} itself: register one, or leave it to us"
             )
-        for twin in ours[1:]:
-            if word.PROMOTED not in twin.tags:
+        await self._delete_twin_versions(ours)
+        return ours[0] if ours else found[0]
+
+    async def _delete_twin_versions(
+        self, ours: Iterable[VersionRow], in_use: Collection[int] = ()
+    ) -> None:
+        """All but the first; never one that was or is in use."""
+        for twin in sorted(ours, key=lambda version: version.version)[1:]:
+            if word.PROMOTED not in twin.tags and twin.version not in in_use:
                 with suppress(NotFound):
                     await self.api.delete_version(twin.model, twin.version)
-        return ours[0] if ours else found[0]
 
     async def _production(self, model: str, row: ModelRow) -> ModelVersion | None:
         number = row.aliases.get(word.PRODUCTION)
@@ -258,6 +287,13 @@ _KEY = (word.CLUSTER, word.JOB_UID, word.ATTEMPT)
 
 def _key(cluster: str, job_uid: str, attempt: int) -> dict[str, str]:
     return dict(zip(_KEY, (cluster, job_uid, str(attempt)), strict=True))
+
+
+def _key_of(run: RunRow) -> dict[str, str] | None:
+    """The tags by which the run is found, if it is one of ours."""
+    if any(name not in run.tags for name in _KEY):
+        return None
+    return {name: run.tags[name] for name in _KEY}
 
 
 def _kept(found: Iterable[RunRow]) -> RunRow:

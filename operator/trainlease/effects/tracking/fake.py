@@ -114,6 +114,7 @@ class FakeMlflow:
         """A create whose answer was lost lands late: a younger run with the same tags."""
         run = self.runs[run_id]
         tags = {key: value for key, value in run.tags.items() if key != word.KEPT}
+        tags[word.STATE] = word.OPEN
         return self.new_run(run.experiment_id, tags)
 
     # -- the inside ------------------------------------------------------------------------------
