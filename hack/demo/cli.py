@@ -22,7 +22,7 @@ from demo.screen import Screen
 from demo.watcher import Watcher
 
 _MARK = "demo"
-_LONGEST = 600.0
+_LONGEST = 900.0
 _LOOK_EVERY = 0.5
 _PLAIN_WIDTH = 160
 
@@ -30,7 +30,8 @@ _PLAIN_WIDTH = 160
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; what is missing is said in a sentence on stderr."""
     chosen = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)  # a script's background jobs ignore SIGINT else
     folder: Path = chosen.folder.resolve()
     try:
         return int(chosen.run(folder, chosen))

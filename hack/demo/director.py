@@ -18,7 +18,7 @@ from demo.watcher import Seen
 VICTIM = "nutresa/digits-lr-mid"
 AWAY = "saturno"
 _UNDER_WAY = timedelta(seconds=2)
-_LONGEST_OUTAGE = timedelta(seconds=60)
+_LONGEST_OUTAGE = timedelta(minutes=4)
 
 
 class Stage(Protocol):

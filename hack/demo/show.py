@@ -31,11 +31,10 @@ _ROOMY = 40
 
 def live(view: View, news: Sequence[str], height: int = _ROOMY) -> Group:
     """Everything at one moment, and what the demo itself did last, on `height` lines."""
-    drawn = (jobs(view), machines(view), databases(view.databases))
     parts: list[RenderableType] = []
-    for each in drawn:
+    for each in (jobs(view), machines(view), databases(view.databases)):
         if height < _ROOMY:
-            each.title = None
+            _squeeze(each)
         parts += [each] if height < _ROOMY else [each, Text()]
     parts += [Text(line, style="magenta") for line in news[-_NEWS_SHOWN:]]
     return Group(*parts)
@@ -84,6 +83,13 @@ def table(
     for row in rows:
         drawn.add_row(*row)
     return drawn
+
+
+def _squeeze(drawn: Table) -> None:
+    """A line a row, for a low terminal."""
+    drawn.title = None
+    for column in drawn.columns:
+        column.no_wrap, column.overflow = True, "ellipsis"
 
 
 def coloured(word: str) -> Text:

@@ -14,7 +14,7 @@ from bed import running, sweep, wait_until
 from demo.judges import JUDGES
 from demo.parts import ROOT
 
-LONGEST = 900
+LONGEST = 1200
 
 
 @pytest.fixture

@@ -134,7 +134,7 @@ def test_an_outage_that_shows_nothing_ends_too() -> None:
     play.stage.alive = (training(f"{AWAY}/a"),)
     play.look(0)
 
-    play.look(61, View())
+    play.look(241, View())
 
     assert play.switch.done == ["stop", "start"]
 

@@ -73,3 +73,10 @@ def test_the_faults_of_the_demo_are_about_trainings_that_are_there() -> None:
     assert VICTIM in named("TrainingJob")
     assert AWAY in named("Platform")
     assert set(WRONG_FOR_GOOD) < set(named("TrainingJob"))
+
+
+def test_the_job_in_the_readme_is_one_of_those_that_the_demo_applies() -> None:
+    readme = (EXAMPLES / "README.md").read_text()
+    job = yaml.safe_load(readme.partition("```yaml\n")[2].partition("```")[0])
+
+    assert job in examples()["TrainingJob"]
