@@ -37,10 +37,11 @@ def installed(control_plane: ControlPlane) -> ControlPlane:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts replicas on a control plane; they end with the case."""
+    """Starts replicas on a control plane, with variables beside their options; they end with
+    the case."""
 
-    def one(plane: ControlPlane, *options: str | Path) -> Replica:
-        return Replica(plane, tmp_path / "replicas", *options)
+    def one(plane: ControlPlane, *options: str, **settings: str) -> Replica:
+        return Replica(plane, tmp_path / "replicas", *options, settings=settings)
 
     yield one
     sweep(tmp_path / "replicas")

@@ -3,10 +3,9 @@
 import json
 import os
 import signal
-from pathlib import Path
 
 from tests.wiring.conftest import ROOT, Start, install
-from tests.wiring.process import Replica, holder, lease, log_lines
+from tests.wiring.process import holder, lease, log_lines
 
 from bed.control_plane import ControlPlane
 from bed.fixtures import MakeControlPlane
@@ -77,8 +76,8 @@ def test_without_namespace_crds_or_rights_it_says_what_to_do(
     assert "create it" in refusal()
 
 
-def test_a_setting_that_is_wrong_is_named(installed: ControlPlane, tmp_path: Path) -> None:
-    replica = Replica(installed, tmp_path, settings={"TRAINLEASE_CALL_TIMEOUT": "60"})
+def test_a_setting_that_is_wrong_is_named(installed: ControlPlane, start: Start) -> None:
+    replica = start(installed, TRAINLEASE_CALL_TIMEOUT="60")
     assert replica.wait() == 1
     assert "call_timeout: Input should be less than or equal to 5" in replica.log
     assert "Traceback" not in replica.log
@@ -103,6 +102,26 @@ def test_it_outlives_a_restart_of_the_api_server(
     plane.apply(_machine("after"))
     wait_until(lambda: "status" in plane.get("machine", "after"), 60, "the watch")
     assert replica.terminate() == 0
+
+
+def test_a_watch_that_brings_nothing_ends_the_process(
+    control_plane_factory: MakeControlPlane, start: Start
+) -> None:
+    """An account that may list but not watch: kopf tries on and on, and the process looks alive."""
+    plane = control_plane_factory(controller_manager=False, audit=False)
+    install(plane)
+    role = plane.get("clusterrole", "trainlease-operator")
+    role["rules"] = [rule | {"verbs": _without_watch(rule["verbs"])} for rule in role["rules"]]
+    plane.kubectl("replace", "-f", "-", input=json.dumps(role))
+    plane.apply(_machine("unseen"))
+    replica = start(plane, TRAINLEASE_RESYNC_EVERY="1")
+    assert replica.until_leader().wait() == 1
+    assert "the watch has not brought machines unseen" in replica.log
+    assert holder(plane) == ""
+
+
+def _without_watch(verbs: list[str]) -> list[str]:
+    return [verb for verb in verbs if verb != "watch"]
 
 
 def _machine(name: str) -> dict[str, object]:

@@ -130,6 +130,7 @@ class Operator:
             (work if work.done() else over).result()
         finally:
             work.cancel()
+            await asyncio.wait([work])  # nothing is in flight when the Lease is given back
 
     async def _get_to_know(self) -> None:
         """The cluster's uid, each database (or that it is away), what each machine does now."""
