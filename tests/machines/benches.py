@@ -19,7 +19,7 @@ from trainlease.effects.machines.fake import FakeProvider
 from trainlease.effects.machines.fake_world import Course, FakeMachines, PowerChange, Who
 from trainlease.effects.machines.process import ProcessProvider
 from trainlease.model.machine import Machine
-from trainlease.model.observed import MachineView, Power, Workload
+from trainlease.model.observed import Exit, MachineView, Power, Workload
 from trainlease.model.reasons import Cause
 
 PATIENCE = 60.0
@@ -224,6 +224,25 @@ async def eventually(true: Callable[[], bool]) -> None:
 def soon_over(work: Workload) -> Workload:
     """The same, with its deadline in a moment."""
     return replace(work, deadline=datetime.now(UTC) + timedelta(seconds=0.5))
+
+
+async def run(process: ProcessBench, work: Workload) -> Exit:
+    """Its exit, when it is off."""
+    provider = process.provider()
+    watcher = Watcher(provider)
+    await provider.ensure_on(process.machine, work)
+    return (await watcher.off(process.machine)).exits[work.generation]
+
+
+def shell(process: ProcessBench, script: str, **changes: object) -> Workload:
+    """A workload that runs this script."""
+    work = process.workload(process.machine, Ending.RUNS_ON)
+    return replace(work, command=("sh", "-c", script), **changes)  # type: ignore[arg-type]
+
+
+def text(file: Path) -> str:
+    """What is in it; empty if it is not there."""
+    return file.read_text(errors="replace") if file.exists() else ""
 
 
 def _kill(claim: ClaimFolder) -> bool:
