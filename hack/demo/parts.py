@@ -25,8 +25,10 @@ from demo.databases import PlatformDatabase, make_database
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 CRDS = ROOT / "crds"
+MANIFESTS = ROOT / "manifests"
 SYSTEM = "trainlease-system"
-OPERATOR = "system:serviceaccount:trainlease-system:trainlease"
+OPERATOR = f"system:serviceaccount:{SYSTEM}:trainlease-operator"
+_GROUPS = ("system:serviceaccounts", f"system:serviceaccounts:{SYSTEM}", "system:authenticated")
 _READY_SECONDS = 60.0
 _PATIENCE = 30.0
 _SETTINGS = {
@@ -118,8 +120,8 @@ def why_no_mariadb(path: str | None = None) -> str:
 
 
 def install(plane: ControlPlane, databases: Iterable[PlatformDatabase]) -> None:
-    """CRDs, namespaces, and a Secret with the address of each platform's database."""
-    plane.kubectl("apply", "-f", CRDS)
+    """CRDs, namespaces, rights, and a Secret with the address of each platform's database."""
+    plane.kubectl("apply", "-f", CRDS, "-f", MANIFESTS)
     plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", CRDS)
     plane.kubectl("apply", "-f", EXAMPLES / "namespaces.yaml")
     for database in databases:
@@ -139,13 +141,13 @@ def apply_examples(plane: ControlPlane) -> None:
 
 
 def start_operator(folder: Path, plane: ControlPlane, tracking: str, python: Path) -> Part:
-    """The operator as a process of its own, once it leads.
+    """The operator as a process of its own, with the rights of its account, once it leads.
 
     `python` is the folder of the Python that trainings find first on their PATH.
     """
     env = _environment(
         {
-            "KUBECONFIG": str(plane.kubeconfig_for(OPERATOR, ["system:masters"])),
+            "KUBECONFIG": str(plane.kubeconfig_for(OPERATOR, _GROUPS)),
             "PATH": f"{python}:{os.environ.get('PATH', os.defpath)}",
             "TRAINLEASE_NAMESPACE": SYSTEM,
             "TRAINLEASE_PROCESS_FOLDER": str(folder / "claims"),
