@@ -114,7 +114,7 @@ def _settings(given: dict[str, Any]) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False)
-        said = (f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in problems)
+        said = (": ".join((*map(str, p["loc"]), p["msg"])) for p in problems)
         raise _ended(f"a setting is wrong: {'; '.join(said)}") from None
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 
+import pytest
 from tests.wiring.conftest import ROOT, Start, install
 from tests.wiring.process import holder, lease, log_lines
 
@@ -76,10 +77,19 @@ def test_without_namespace_crds_or_rights_it_says_what_to_do(
     assert "create it" in refusal()
 
 
-def test_a_setting_that_is_wrong_is_named(installed: ControlPlane, start: Start) -> None:
-    replica = start(installed, TRAINLEASE_CALL_TIMEOUT="60")
+@pytest.mark.parametrize(
+    ("name", "value", "want"),
+    [
+        ("TRAINLEASE_CALL_TIMEOUT", "60", "call_timeout: Input should be less than or equal to 5"),
+        ("TRAINLEASE_LEADER_RENEW", "11", "leader_duration must be at least leader_renew"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_named(
+    installed: ControlPlane, start: Start, name: str, value: str, want: str
+) -> None:
+    replica = start(installed, **{name: value})
     assert replica.wait() == 1
-    assert "call_timeout: Input should be less than or equal to 5" in replica.log
+    assert want in replica.log
     assert "Traceback" not in replica.log
 
 

@@ -1,6 +1,6 @@
 """What can be set for the whole operator, with the defaults of the design; all times in seconds."""
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -85,3 +85,12 @@ class Settings(BaseSettings):
     """After this time, use counts half in the queue."""
     held_machine_seconds: float = 3600
     """What a machine held now counts in the queue, in seconds of use."""
+
+    @model_validator(mode="after")
+    def _leader_margin(self) -> "Settings":
+        if self.leader_renew + self.call_timeout > self.leader_duration:
+            raise ValueError(
+                "leader_duration must be at least leader_renew + call_timeout, so that a call "
+                "begun as the leader has ended before another may lead"
+            )
+        return self
