@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import pytest
@@ -195,6 +196,27 @@ def test_what_cannot_be_says_what_to_do(wish: dict[str, Any], want: str) -> None
         await town.until(said)
         await asyncio.sleep(5)
         assert (await town.job("caries"))["status"]["why"].startswith(want)
+
+    in_town(scenario)
+
+
+def test_a_waiting_job_names_the_model_that_it_is_for() -> None:
+    async def scenario(town: Town) -> None:
+        await town.create_job("caries", pool="nowhere", model="caries")
+        job = await town.until_state("caries", "Waiting")
+        assert job["status"]["model"] == "saturno.caries"
+
+    in_town(scenario)
+
+
+def test_a_boot_that_hangs_is_ended_and_the_machine_turned_off() -> None:
+    async def scenario(town: Town) -> None:
+        town.courses["caries"] = Course(boot=inf)
+        await town.create_job("caries", retries={"infrastructure": 0})
+        job = await town.until_state("caries", "Failed")
+        assert condition(job, "Failed")["reason"] == "StartTimeout"
+        await town.until_free()
+        assert town.machines.on() == {}
 
     in_town(scenario)
 

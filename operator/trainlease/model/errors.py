@@ -12,6 +12,7 @@ TrainleaseError
     ├── SchemaInvalid  a database lacks a table, column, grant or row
     ├── Forbidden      credentials or rights are missing
     └── BadSpec        the object asks for something that cannot be
+        └── ImageMissing  what it is to run is not there
 
 Messages never hold a secret: an adapter passes on what it composed itself.
 """
@@ -67,3 +68,7 @@ class Forbidden(NeedsPerson):
 
 class BadSpec(NeedsPerson):
     """The object asks for something that cannot be done."""
+
+
+class ImageMissing(BadSpec):
+    """The image of a training is not there; the message says which are, or where to put it."""

@@ -281,9 +281,10 @@ def _turn_off(facts: MachineFacts, now: datetime, settings: Settings) -> act.Act
     What is nobody's is occupied in every database first, so that nobody takes the machine by its
     row while the call is under way.
     """
-    if facts.view is None or not facts.is_on:
+    view = facts.view
+    if view is None or (not facts.is_on and view.generation is None):
         return None
-    if facts.view.generation is not None:
+    if view.generation is not None:  # on, or on its way there: a boot that hangs is ended too
         return act.TurnOff(facts.machine)
     if rows.foreign_owner(facts.rows):
         return None

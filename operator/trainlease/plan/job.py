@@ -20,6 +20,7 @@ from trainlease.model.training_job import Attempt, TrainingJob, TrainingJobStatu
 from trainlease.plan import actions as act
 from trainlease.plan import leases, ledger, outcome
 from trainlease.plan.waits import Wait
+from trainlease.plan.workload import registered_model
 
 MAX_ATTEMPTS = 128
 
@@ -294,7 +295,8 @@ def _accepted(facts: JobFacts, status: TrainingJobStatus, now: datetime) -> Trai
         now=now,
         generation=facts.job.metadata.generation,
     )
-    return status.but(conditions=conditions)
+    model = status.model or registered_model(facts.job)
+    return status.but(model=model, conditions=conditions)
 
 
 def _report(facts: JobFacts, status: TrainingJobStatus, rest: act.Wait | None = None) -> act.Action:

@@ -19,6 +19,7 @@ from trainlease.model.errors import (
     AnswerLost,
     BadSpec,
     Conflict,
+    ImageMissing,
     NeedsPerson,
     NotFound,
     Refused,
@@ -120,7 +121,7 @@ async def start(context: Context, action: act.Start) -> None:
     except NeedsPerson as error:
         await _cannot_start(context, action, Cause.SECRET_MISSING, str(error))
         return
-    run_id = context.results.run_id(job, number)
+    run_id = await context.results.ensure(job, number)
     what = workload.workload(
         job,
         machine,
@@ -142,8 +143,7 @@ async def start(context: Context, action: act.Start) -> None:
         context.memory.issued.discard(claim_)
         if was_made:
             context.memory.made.add(claim_)
-        cause = Cause.START_REFUSED if isinstance(error, Refused) else Cause.CANNOT_START
-        await _cannot_start(context, action, cause, str(error))
+        await _cannot_start(context, action, _why_not(error), str(error))
     except TimeoutError:
         raise AnswerLost(f"{machine.name}: the start was not answered in time") from None
     finally:
@@ -192,6 +192,12 @@ async def _cannot_start(context: Context, action: act.Start, cause: Cause, messa
     how = Outcome.START_FAILED if cause is Cause.START_REFUSED else Outcome.FAILED
     ended = act.SetOutcome(action.job, number, how, cause, message, action.machine)
     await set_outcome(context, ended)
+
+
+def _why_not(error: TrainleaseError) -> Cause:
+    if isinstance(error, Refused):
+        return Cause.START_REFUSED
+    return Cause.IMAGE_MISSING if isinstance(error, ImageMissing) else Cause.CANNOT_START
 
 
 def _provider(context: Context, machine: Machine) -> Provider:

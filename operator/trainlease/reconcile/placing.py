@@ -90,9 +90,10 @@ class Placing:
             return None
         trouble = self._trouble(platform)
         if trouble is None and self._lacks_its_run(job, number):
-            if not self._results.trouble:
+            why = self._results.trouble_of(job)
+            if not why:
                 return None  # its run is on its way, and rings
-            trouble = (WaitReason.TRACKING_UNAVAILABLE, self._results.trouble)
+            trouble = (WaitReason.TRACKING_UNAVAILABLE, why)
         return Candidate(lease, job, platform.name, trouble)
 
     def _lacks_its_run(self, job: TrainingJob, number: int) -> bool:

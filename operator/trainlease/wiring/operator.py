@@ -4,7 +4,7 @@ What is not configured is left out (process machines, the tracker), and jobs tha
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from trainlease.effects.clock import SystemClock
@@ -40,13 +40,18 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
     clock = SystemClock()
     tracker = _tracker(settings)
     providers: dict[str, Provider] = {}
+    closing = AsyncExitStack()
+    if tracker is not None:
+        closing.push_async_callback(tracker.close)
     if settings.allow_process_machines:
-        providers["process"] = ProcessProvider(Path(settings.process_folder), clock=clock)
+        processes = ProcessProvider(Path(settings.process_folder), clock=clock)
+        closing.callback(processes.close)
+        providers["process"] = processes
 
     def open_database(platform: Platform, dsn: str) -> Database:
         return SqlDatabase(platform, dsn, timeout=settings.database_timeout)
 
-    async with await _connect(settings) as kube:
+    async with closing, await _connect(settings) as kube:
         await check_cluster(kube, settings.namespace)
         yield Ports(kube, clock, providers, open_database, tracker)
 

@@ -28,7 +28,7 @@ from trainlease.effects.machines.claim_folder import MARK, ClaimFolder, ExitReco
 from trainlease.effects.machines.supervisor import Order
 from trainlease.effects.machines.watches import Watches
 from trainlease.model.base import joined
-from trainlease.model.errors import BadSpec, Refused, Unavailable
+from trainlease.model.errors import BadSpec, ImageMissing, Refused, Unavailable
 from trainlease.model.machine import Machine
 from trainlease.model.observed import Exit, MachineView, Power, Workload
 from trainlease.model.reasons import Cause
@@ -212,13 +212,13 @@ def _image_folder(machine: Machine, image: str) -> Path:
     images: Mapping[str, str] = machine.spec.process.images if machine.spec.process else {}
     if image not in images:
         there = joined(sorted(images)) or "none"
-        raise BadSpec(
+        raise ImageMissing(
             f"{machine.name} has no image {image}; it has: {there}. Name one of them in "
             f"spec.image, or add it to spec.process.images of the Machine"
         )
     folder = Path(images[image])
     if not folder.is_dir():
-        raise BadSpec(
+        raise ImageMissing(
             f"the folder {folder} of image {image} is not on {machine.name}: make it there, or "
             f"correct spec.process.images of the Machine"
         )
