@@ -6,6 +6,7 @@ control-plane/  mlflow/  databases/  operator/  claims/ (of the process machines
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -82,6 +83,7 @@ def manifests(*names: str) -> list[dict[str, Any]]:
     return [body for file in files for body in yaml.safe_load_all(file.read_text()) if body]
 
 
+@functools.cache
 def examples() -> dict[str, list[dict[str, Any]]]:
     """What the demo applies, by kind."""
     found: dict[str, list[dict[str, Any]]] = {}
