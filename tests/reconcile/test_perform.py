@@ -10,9 +10,10 @@ from trainlease.effects.kube.base import Body
 from trainlease.model.errors import Conflict, NotLeader
 from trainlease.plan import actions as act
 from trainlease.plan import ledger
+from trainlease.reconcile.context import Context
 from trainlease.reconcile.looks import Looks
 from trainlease.reconcile.memory import Memory
-from trainlease.reconcile.perform import Context, claim
+from trainlease.reconcile.perform import claim
 
 JOB = a_job()
 LEASE = a_lease(JOB)
@@ -63,6 +64,6 @@ async def test_a_look_while_leadership_is_uncertain_is_taken_again() -> None:
         raise NotLeader("its renewal has not been answered yet")
 
     parts = cast("Any", SimpleNamespace(settings=SETTINGS))
-    looks = Looks(parts, {}, parts, parts, parts, parts)
+    looks = Looks(parts, {}, parts)
     looks.kinds["machine"] = uncertain
     assert await looks.look(("machine", "gpu-1")) == SETTINGS.leader_retry

@@ -14,43 +14,21 @@ from trainlease.model.machine import Holder, Machine
 from trainlease.model.machine_lease import MachineLease
 from trainlease.model.observed import MachineView, Power
 from trainlease.model.reasons import MachineState
-from trainlease.model.settings import Settings
 from trainlease.model.training_job import TrainingJob
 from trainlease.plan.claim import MachineFacts
 from trainlease.plan.job import JobFacts
 from trainlease.plan.leases import LeaseFacts
 from trainlease.plan.rows import PlatformFact
-from trainlease.plan.waits import Wait
-from trainlease.reconcile.databases import Databases, Ring
-from trainlease.reconcile.memory import Memory
-from trainlease.reconcile.ports import Ports
-from trainlease.reconcile.results import Results
-from trainlease.reconcile.store import Store
+from trainlease.reconcile.context import Context
 
 Model = TypeVar("Model", bound=KubeObject)
 
 
 class Facts:
-    """Gathers; `waits` is what the queue said last, by lease uid."""
+    """Gathers, from the store where that is enough, and live where *gone* hangs on it."""
 
-    def __init__(
-        self,
-        ports: Ports,
-        store: Store,
-        memory: Memory,
-        databases: Databases,
-        results: Results,
-        settings: Settings,
-        ring: Ring,
-    ) -> None:
-        self.waits: dict[str, Wait] = {}
-        self._ports = ports
-        self._store = store
-        self._memory = memory
-        self._databases = databases
-        self._results = results
-        self._settings = settings
-        self._ring = ring
+    def __init__(self, context: Context) -> None:
+        self._context = context
 
     # -- machine ---------------------------------------------------------------------------------
 
@@ -61,13 +39,13 @@ class Facts:
         job = await self._holders_job(holder) if holder else None
         view = await self.look(machine)
         platforms = await self._platforms(machine, view)
-        memory, claim = self._memory, (machine.uid, machine.status.generation)
+        memory, claim = self._context.memory, (machine.uid, machine.status.generation)
         return MachineFacts(
-            cluster=self._databases.cluster,
+            cluster=self._context.databases.cluster,
             machine=machine,
             platforms=platforms,
-            rows=self._databases.rows(machine),
-            telling=self._databases.telling(machine),
+            rows=self._context.databases.rows(machine),
+            telling=self._context.databases.telling(machine),
             view=view,
             lease=lease,
             job=job,
@@ -87,24 +65,24 @@ class Facts:
         """
         theirs = view is not None and view.power is Power.ON and view.generation is None
         if not theirs or machine.status.state in (None, MachineState.CLAIMED):
-            return self._databases.facts()
-        read = await self._databases.read_anew(machine)
-        facts = self._databases.facts()
+            return self._context.databases.facts()
+        read = await self._context.databases.read_anew(machine)
+        facts = self._context.databases.facts()
         return tuple(replace(fact, compared=fact.name in read) for fact in facts)
 
     async def look(self, machine: Machine) -> MachineView | None:
         """What the provider says now; None where it cannot say, or is not enabled."""
-        provider = self._ports.providers.get(machine.spec.provider)
+        provider = self._context.ports.providers.get(machine.spec.provider)
         if provider is None:
             return None
         try:
-            async with asyncio.timeout(self._settings.call_timeout):
+            async with asyncio.timeout(self._context.settings.call_timeout):
                 view = await provider.observe(machine)
         except (TrainleaseError, TimeoutError):
-            self._memory.lost_sight(machine)
+            self._context.memory.lost_sight(machine)
             return None
-        before = self._memory.view(machine)
-        if self._memory.saw(machine, view, self._ports.clock.now()):
+        before = self._context.memory.view(machine)
+        if self._context.memory.saw(machine, view, self._context.now()):
             self._tell_of(machine, before, view)
         return view
 
@@ -112,12 +90,12 @@ class Facts:
         """A new view concerns the holder's job, and the queue where the power changed."""
         holder = machine.status.holder
         if holder is not None and holder.job:
-            self._ring("job", f"{holder.namespace}/{holder.job}")
+            self._context.ring("job", f"{holder.namespace}/{holder.job}")
         if before is None or before.power is not view.power:
-            self._ring("placement", "")
+            self._context.ring("placement", "")
 
     async def _holders_lease(self, machine: Machine, holder: Holder) -> MachineLease | None:
-        lease = self._store.leases.get(f"{holder.namespace}/{holder.name}")
+        lease = self._context.store.leases.get(f"{holder.namespace}/{holder.name}")
         generation = machine.status.generation
         if lease and lease.uid == holder.uid and lease.is_bound_to(machine.uid, generation):
             return lease
@@ -126,15 +104,15 @@ class Facts:
     async def _holders_job(self, holder: Holder) -> TrainingJob | None:
         if holder.job is None or holder.job_uid is None:
             return None
-        job = self._store.jobs.get(f"{holder.namespace}/{holder.job}")
+        job = self._context.store.jobs.get(f"{holder.namespace}/{holder.job}")
         if job is not None and job.uid == holder.job_uid:
             return job
         return await self.live(TrainingJob, holder.namespace, holder.job, holder.job_uid)
 
     async def _adoptable(self, machine: Machine) -> tuple[MachineLease, TrainingJob, str] | None:
         """The bound lease of a live job without an outcome that names this Machine, if any."""
-        for key in sorted(self._store.leases):
-            lease = self._store.leases[key]
+        for key in sorted(self._context.store.leases):
+            lease = self._context.store.leases[key]
             if lease.status.machine_uid != machine.uid or lease.is_released or not lease.spec.job:
                 continue
             found = await self.live(MachineLease, lease.namespace, lease.name, lease.uid)
@@ -143,7 +121,7 @@ class Facts:
             if found is None or job is None or job.is_finished:
                 continue
             attempt = job.status.attempt(lease.spec.attempt or 0)
-            platform = self._store.platform_of(lease.namespace)
+            platform = self._context.store.platform_of(lease.namespace)
             if platform is not None and (attempt is None or attempt.outcome is None):
                 return found, job, platform.name
         return None
@@ -162,26 +140,28 @@ class Facts:
         attempt = lease.spec.attempt if lease else None
         return JobFacts(
             job=job,
-            platform=self._store.platform_of(job.namespace),
+            platform=self._context.store.platform_of(job.namespace),
             lease=lease,
             lease_gone=gone,
             machine=machine,
-            view=self._memory.view(machine) if machine else None,
-            started=self._memory.started_at(machine) if machine else None,
+            view=self._context.memory.view(machine) if machine else None,
+            started=self._context.memory.started_at(machine) if machine else None,
             held=self._is_held(job),
-            run_id=self._results.run_id(job, attempt) if attempt else None,
-            wait=self.waits.get(lease.uid) if lease else None,
+            run_id=self._context.results.run_id(job, attempt) if attempt else None,
+            wait=self._context.memory.waits.get(lease.uid) if lease else None,
         )
 
     def _open_lease(self, job: TrainingJob) -> MachineLease | None:
         """The lease of the attempt that is under way; never that of one with an outcome."""
         last = job.status.last_attempt
         first_open = 1 if last is None else last.number + (0 if last.outcome is None else 1)
-        found = (x for x in self._store.leases_of(job.uid) if (x.spec.attempt or 0) >= first_open)
+        found = (
+            x for x in self._context.store.leases_of(job.uid) if (x.spec.attempt or 0) >= first_open
+        )
         return next((x for x in found if not x.is_released), None)
 
     async def _live_lease(self, job: TrainingJob, number: int) -> MachineLease | None:
-        for lease in self._store.leases_of(job.uid):
+        for lease in self._context.store.leases_of(job.uid):
             if lease.spec.attempt == number:
                 return lease
         return await self.live(MachineLease, job.namespace, f"{job.name}-{number}", None, job.uid)
@@ -190,7 +170,7 @@ class Facts:
         """The machine that holds this lease by its own word."""
         if lease is None or lease.status.machine is None:
             return None
-        machine = self._store.machines.get(lease.status.machine)
+        machine = self._context.store.machines.get(lease.status.machine)
         if machine is None or machine.status.state is not MachineState.CLAIMED:
             return None
         same = lease.is_bound_to(machine.uid, machine.status.generation)
@@ -201,7 +181,7 @@ class Facts:
             m.status.holder is not None
             and m.status.holder.job_uid == job.uid
             and m.status.state is MachineState.CLAIMED
-            for m in self._store.machines.values()
+            for m in self._context.store.machines.values()
         )
 
     # -- lease -----------------------------------------------------------------------------------
@@ -211,20 +191,20 @@ class Facts:
         job = None
         if lease.spec.job is not None:
             named = lease.spec.job
-            job = self._store.job_of(named.uid) or await self.live(
+            job = self._context.store.job_of(named.uid) or await self.live(
                 TrainingJob, lease.namespace, named.name, named.uid
             )
         machine, gone = await self._leases_machine(lease)
-        wait = self.waits.get(lease.uid)
+        wait = self._context.memory.waits.get(lease.uid)
         return LeaseFacts(lease, job=job, machine=machine, machine_gone=gone, wait=wait)
 
     async def _leases_machine(self, lease: MachineLease) -> tuple[Machine | None, bool]:
         """The machine, and whether the one that a bound lease names is gone."""
         name = lease.status.machine
         if name is None:
-            held = (m for m in self._store.machines.values() if _holds(m, lease))
+            held = (m for m in self._context.store.machines.values() if _holds(m, lease))
             return next(held, None), False
-        machine = self._store.machines.get(name)
+        machine = self._context.store.machines.get(name)
         if machine is None or not _holds(machine, lease):
             machine = await self.live(Machine, "", name, lease.status.machine_uid)
         return machine, machine is None
@@ -236,13 +216,13 @@ class Facts:
     ) -> Model | None:
         """A consistent read; None is *gone*: no such object, or one with another uid."""
         try:
-            body = await self._ports.kube.get(kind.plural, namespace, name)
+            body = await self._context.ports.kube.get(kind.plural, namespace, name)
         except NotFound:
             if uid is not None:
                 title = f"{namespace}/{name}" if namespace else name
-                self._store.removed(kind.plural, title, uid)
+                self._context.store.removed(kind.plural, title, uid)
             return None
-        self._store.wrote(kind.plural, body)
+        self._context.store.wrote(kind.plural, body)
         if uid is not None and body["metadata"]["uid"] != uid:
             return None
         if job_uid and _job_uid(body) != job_uid:

@@ -6,7 +6,7 @@ had changed is dropped, and decided anew. Not in here: what rings a key (doorbel
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -17,8 +17,9 @@ from trainlease.model.training_job import TrainingJob
 from trainlease.plan import actions as act
 from trainlease.plan import claim, finalizers, job, leases, report, trainings
 from trainlease.plan.claim import MachineFacts
+from trainlease.reconcile.context import Context
 from trainlease.reconcile.facts import Facts
-from trainlease.reconcile.perform import Context, Performer, perform
+from trainlease.reconcile.perform import Performer, perform
 from trainlease.reconcile.placing import Placing
 from trainlease.reconcile.platforms import Platforms
 from trainlease.reconcile.queue import Key
@@ -34,21 +35,13 @@ log = structlog.get_logger(__name__)
 class Looks:
     """The looks by kind of key."""
 
-    def __init__(
-        self,
-        context: Context,
-        table: Mapping[type, Performer],
-        facts: Facts,
-        placing: Placing,
-        platforms: Platforms,
-        sweeps: Sweeps,
-    ) -> None:
+    def __init__(self, context: Context, table: Mapping[type, Performer], facts: Facts) -> None:
         self._context = context
         self._table = table
         self._facts = facts
-        self._placing = placing
-        self._platforms = platforms
-        self._sweeps = sweeps
+        self._placing = Placing(context)
+        self._platforms = Platforms(context)
+        self._sweeps = Sweeps(context, facts)
         self.kinds: dict[str, Callable[[str], Awaitable[float | None]]] = {
             "machine": self._machine,
             "job": self._job,
@@ -85,11 +78,11 @@ class Looks:
         machine = self._context.store.machines.get(name)
         if machine is None:
             return None
-        now = self._context.ports.clock.now()
+        now = self._context.now()
         if await self._do(finalizers.of_machine(machine, now, self._settings)):
             return 0
         facts = await self._facts.of_machine(machine)
-        action = self._with_report(facts, claim.decide(facts, self._now(), self._settings))
+        action = self._with_report(facts, claim.decide(facts, self._context.now(), self._settings))
         if not await self._do(action):
             return self._seconds(action, self._settings.observe_every)
         return self._settings.observe_every if isinstance(action, _BEGUN) else 0
@@ -106,7 +99,7 @@ class Looks:
             facts.rows,
             facts.telling,
             facts.view,
-            self._now(),
+            self._context.now(),
             self._settings,
             twin=report.older_twin(machine, self._context.store.machines.values()),
         )
@@ -118,7 +111,7 @@ class Looks:
         if found is None:
             return None
         facts = await self._facts.of_job(found)
-        action = job.decide(facts, self._now(), self._settings)
+        action = job.decide(facts, self._context.now(), self._settings)
         if await self._do(action):
             return 0
         self._say(found, facts.platform)
@@ -131,7 +124,7 @@ class Looks:
         if platform is None or not platform.is_enforced or platform.is_paused:
             return
         databases = self._context.databases
-        entry = trainings.entry(found, databases.cluster, platform, self._now())
+        entry = trainings.entry(found, databases.cluster, platform, self._context.now())
         if entry is not None and databases.is_word_due(entry, platform.name):
             databases.say(entry, platform.name)
 
@@ -155,7 +148,7 @@ class Looks:
         if lease is None or lease.is_released:
             return None
         facts = await self._facts.of_lease(lease)
-        action = leases.decide(facts, self._now(), self._settings)
+        action = leases.decide(facts, self._context.now(), self._settings)
         if await self._do(action):
             return 0
         return self._seconds(action, self._settings.resync_every)
@@ -180,9 +173,6 @@ class Looks:
     async def _sweep(self, _: str) -> float | None:
         await self._sweeps.sweep()
         return self._settings.compare_every
-
-    def _now(self) -> datetime:
-        return self._context.ports.clock.now()
 
     def _seconds(self, action: act.Action, most: float) -> float:
         """Until the next look: as the plan says, and never so long that a wrong clock matters."""

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from trainlease.model.machine import Machine
 from trainlease.model.observed import Exit, MachineView, Power
+from trainlease.plan.waits import Wait
 
 Claim = tuple[str, int]
 """A claim by (machine uid, generation)."""
@@ -26,6 +27,8 @@ class Memory:
     """Claims that this process made, and in which it issued no start."""
     issued: set[Claim] = field(default_factory=set)
     """Claims in which this process issued a start that may have landed."""
+    waits: dict[str, Wait] = field(default_factory=dict)
+    """What each lease without a machine waits for, as the queue said last, by lease uid."""
 
     def saw(self, machine: Machine, view: MachineView, now: datetime) -> bool:
         """Keep what a provider said; whether it says something new."""

@@ -17,20 +17,18 @@ from trainlease.model.machine_lease import MachineLease
 from trainlease.model.platform import Platform
 from trainlease.model.settings import Settings
 from trainlease.model.training_job import TrainingJob
+from trainlease.reconcile.context import Context
 from trainlease.reconcile.databases import Databases
 from trainlease.reconcile.doorbells import Doorbells
 from trainlease.reconcile.facts import Facts
 from trainlease.reconcile.leader import Leader
 from trainlease.reconcile.looks import Looks
 from trainlease.reconcile.memory import Memory
-from trainlease.reconcile.perform import TABLE, Context, Performer
-from trainlease.reconcile.placing import Placing
-from trainlease.reconcile.platforms import Platforms
+from trainlease.reconcile.perform import TABLE, Performer
 from trainlease.reconcile.ports import Ports
 from trainlease.reconcile.queue import KeyedQueue
 from trainlease.reconcile.results import Results
 from trainlease.reconcile.store import Store
-from trainlease.reconcile.sweeps import Sweeps
 
 LEASE_NAME = "trainlease-operator"
 _KINDS = (Platform.plural, Machine.plural, TrainingJob.plural, MachineLease.plural)
@@ -72,16 +70,20 @@ class Operator:
         check = self.leader.check
         self.store = Store(self._changed)
         self._bells = Doorbells(self.store, self._ring)
-        self._memory = Memory()
         self._databases = Databases(ports, self.store, settings, check, self._ring)
         self._results = Results(ports.tracker, ports.clock, settings, check, self._ring)
-        shared = (ports, self.store, self._memory, self._databases, self._results, settings)
-        self._facts = Facts(*shared, self._ring)
-        placing = Placing(*shared, self._facts.waits, self._ring)
-        platforms = Platforms(ports, self.store, self._databases, settings)
-        sweeps = Sweeps(self.store, self._facts, self._databases, self._results, ports.clock)
-        context = Context(*shared, check, self._ring)
-        self._looks = Looks(context, table, self._facts, placing, platforms, sweeps)
+        context = Context(
+            ports,
+            self.store,
+            Memory(),
+            self._databases,
+            self._results,
+            settings,
+            check,
+            self._ring,
+        )
+        self._facts = Facts(context)
+        self._looks = Looks(context, table, self._facts)
         self._looks.kinds |= {"list": self._list_all, "watch": self._look_at_watch}
 
     @property

@@ -7,7 +7,6 @@ TABLE is a crash point of the simulator. Not in here: any decision.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from trainlease.effects.kube.base import Body
@@ -28,32 +27,12 @@ from trainlease.model.errors import (
 from trainlease.model.machine import Machine
 from trainlease.model.machine_lease import MachineLease
 from trainlease.model.reasons import Cause, Outcome
-from trainlease.model.settings import Settings
 from trainlease.model.training_job import Attempt, TrainingJob, lease_name
 from trainlease.plan import actions as act
 from trainlease.plan import outcome, workload
 from trainlease.plan.job import accepted_status
-from trainlease.reconcile.databases import Databases, Ring
-from trainlease.reconcile.memory import Memory
-from trainlease.reconcile.ports import Ports
-from trainlease.reconcile.results import Results
+from trainlease.reconcile.context import Context
 from trainlease.reconcile.secrets import secret_environment
-from trainlease.reconcile.store import Store
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a performer may use. `check` raises NotLeader; `ring` wakes a key."""
-
-    ports: Ports
-    store: Store
-    memory: Memory
-    databases: Databases
-    results: Results
-    settings: Settings
-    check: Callable[[], None]
-    ring: Ring
-
 
 Performer = Callable[[Context, Any], Awaitable[None]]
 
@@ -128,7 +107,7 @@ async def start(context: Context, action: act.Start) -> None:
         number,
         run_id,
         context.settings.tracking_uri,
-        machine.status.deadline or context.ports.clock.now(),
+        machine.status.deadline or context.now(),
         secrets,
     )
     claim_ = (machine.uid, machine.status.generation)
@@ -220,7 +199,7 @@ async def set_outcome(context: Context, action: act.SetOutcome) -> None:
         run_id=context.results.run_id(job, number),
         started=context.memory.started_at(machine) if machine else None,
     )
-    now = context.ports.clock.now()
+    now = context.now()
     platform = context.store.platform_of(job.namespace)
     status = outcome.with_outcome(
         accepted_status(job, platform, machine, now),

@@ -9,64 +9,44 @@ from collections.abc import Awaitable, Callable, Mapping
 from trainlease.model.machine_lease import MachineLease
 from trainlease.model.platform import Platform
 from trainlease.model.reasons import WaitReason
-from trainlease.model.settings import Settings
 from trainlease.model.training_job import TrainingJob
 from trainlease.plan import actions as act
 from trainlease.plan import leases, ledger, placement, report, rows
 from trainlease.plan.placement import Candidate, Slot
 from trainlease.plan.waits import Wait
-from trainlease.reconcile.databases import Databases, Ring
-from trainlease.reconcile.memory import Memory
-from trainlease.reconcile.ports import Ports
-from trainlease.reconcile.results import Results
-from trainlease.reconcile.store import Store
+from trainlease.reconcile.context import Context
 
 
 class Placing:
-    """`waits` is shared with the facts: what each lease without a machine waits for, by uid."""
+    """The queues of all pools; what each lease waits for goes into the memory."""
 
-    def __init__(
-        self,
-        ports: Ports,
-        store: Store,
-        memory: Memory,
-        databases: Databases,
-        results: Results,
-        settings: Settings,
-        waits: dict[str, Wait],
-        ring: Ring,
-    ) -> None:
-        self._ports = ports
-        self._store = store
-        self._memory = memory
-        self._databases = databases
-        self._results = results
-        self._settings = settings
-        self._waits = waits
-        self._ring = ring
+    def __init__(self, context: Context) -> None:
+        self._context = context
 
     async def turn(self, perform: Callable[[act.Action], Awaitable[bool]]) -> None:
         """One pass over all pools; a refused claim only means that the next pass decides anew."""
-        now = self._ports.clock.now()
+        now = self._context.now()
         candidates = self._candidates()
         slots = self._slots()
-        shares = {p.name: p.spec.share for p in self._store.platforms.values()}
-        placed = placement.place_all(candidates, slots, shares, now, self._settings)
+        shares = {p.name: p.spec.share for p in self._context.store.platforms.values()}
+        placed = placement.place_all(candidates, slots, shares, now, self._context.settings)
         self._keep(placed.waits, candidates)
         for grant in placed.grants:
             lease, job = grant.candidate.lease, grant.candidate.job
             status = ledger.claimed(
-                grant.machine, lease, job, grant.candidate.platform, now, self._settings
+                grant.machine, lease, job, grant.candidate.platform, now, self._context.settings
             )
             await perform(act.Claim(grant.machine, status, lease))
 
     def _candidates(self) -> list[Candidate]:
-        held = {m.status.holder.uid for m in self._store.machines.values() if m.status.holder}
+        held = {
+            m.status.holder.uid for m in self._context.store.machines.values() if m.status.holder
+        }
         found = []
-        for key in sorted(self._store.leases):
-            lease = self._store.leases[key]
+        for key in sorted(self._context.store.leases):
+            lease = self._context.store.leases[key]
             over = lease.is_bound or lease.is_released or lease.status.ended or lease.deleting
-            if over or lease.uid in held or not leases.may_hold(lease, self._settings):
+            if over or lease.uid in held or not leases.may_hold(lease, self._context.settings):
                 continue
             candidate = self._hold(lease) if lease.is_hold else self._attempt(lease)
             if candidate is not None:
@@ -74,23 +54,23 @@ class Placing:
         return found
 
     def _hold(self, lease: MachineLease) -> Candidate:
-        platform = self._store.platform_of(lease.namespace)
+        platform = self._context.store.platform_of(lease.namespace)
         return Candidate(lease, None, platform.name if platform else "")
 
     def _attempt(self, lease: MachineLease) -> Candidate | None:
         """None while it is not this lease's turn to wait at all."""
         assert lease.spec.job is not None
-        job = self._store.job_of(lease.spec.job.uid)
+        job = self._context.store.job_of(lease.spec.job.uid)
         number = lease.spec.attempt or 0
         if job is None or job.is_finished or job.deleting or job.spec.suspend:
             return None
         attempt = job.status.attempt(number)
-        platform = self._store.platform_of(job.namespace)
+        platform = self._context.store.platform_of(job.namespace)
         if platform is None or (attempt is not None and attempt.outcome is not None):
             return None
         trouble = self._trouble(platform)
         if trouble is None and self._lacks_its_run(job, number):
-            why = self._results.trouble_of(job)
+            why = self._context.results.trouble_of(job)
             if not why:
                 return None  # its run is on its way, and rings
             trouble = (WaitReason.TRACKING_UNAVAILABLE, why)
@@ -98,9 +78,9 @@ class Placing:
 
     def _lacks_its_run(self, job: TrainingJob, number: int) -> bool:
         """A job that wants results is not granted a machine before its attempt has a run."""
-        if not job.spec.wants_results or self._results.run_id(job, number) is not None:
+        if not job.spec.wants_results or self._context.results.run_id(job, number) is not None:
             return False
-        self._results.prepare(job, number)
+        self._context.results.prepare(job, number)
         return True
 
     def _trouble(self, platform: Platform) -> tuple[WaitReason, str] | None:
@@ -112,37 +92,38 @@ class Placing:
             return WaitReason.NOT_ALLOWED, f"the Platform {platform.name} is being deleted"
         if platform.is_paused:
             return WaitReason.NOT_ALLOWED, f"the Platform {platform.name} is paused"
-        obstacle = rows.obstacle(self._databases.facts(), platform.name)
+        obstacle = rows.obstacle(self._context.databases.facts(), platform.name)
         return (WaitReason.PLATFORM_DATABASE_DOWN, obstacle) if obstacle else None
 
     def _slots(self) -> list[Slot]:
-        now = self._ports.clock.now()
-        machines = [self._store.machines[n] for n in sorted(self._store.machines)]
-        facts, slots = self._databases.facts(), []
+        now = self._context.now()
+        machines = [self._context.store.machines[n] for n in sorted(self._context.store.machines)]
+        facts, slots = self._context.databases.facts(), []
         for machine in machines:
             barred = report.unavailable(
                 machine,
-                self._memory.view(machine),
-                self._databases.rows(machine),
+                self._context.memory.view(machine),
+                self._context.databases.rows(machine),
                 now,
-                self._settings,
+                self._context.settings,
                 twin=report.older_twin(machine, machines),
             )
             reason, detail = barred or (None, "")
-            known = self._databases.rows(machine)
+            known = self._context.databases.rows(machine)
             slots.append(Slot(machine, reason, detail, placement.rowless(machine, facts, known)))
         return slots
 
     def _keep(self, waits: Mapping[str, Wait], candidates: list[Candidate]) -> None:
         """Remember what each waits for, and ring those whose reason or place is new."""
-        before = dict(self._waits)
-        self._waits.clear()
-        self._waits.update(waits)
+        known = self._context.memory.waits
+        before = dict(known)
+        known.clear()
+        known.update(waits)
         for candidate in candidates:
             wait = waits.get(candidate.lease.uid)
             if wait is None or wait.is_like(before.get(candidate.lease.uid)):
                 continue
             if candidate.job is not None:
-                self._ring("job", candidate.job.title)
+                self._context.ring("job", candidate.job.title)
             else:
-                self._ring("lease", candidate.lease.title)
+                self._context.ring("lease", candidate.lease.title)

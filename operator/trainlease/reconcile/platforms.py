@@ -4,40 +4,32 @@
 """
 
 from trainlease.model.platform import Platform, PlatformStatus
-from trainlease.model.settings import Settings
 from trainlease.plan import actions as act
 from trainlease.plan import finalizers, rows
 from trainlease.plan.platform_report import platform_report
-from trainlease.reconcile.databases import Databases
-from trainlease.reconcile.ports import Ports
-from trainlease.reconcile.store import Store
+from trainlease.reconcile.context import Context
 
 
 class Platforms:
     """Reads the links of `Databases` and the debts of all Machines."""
 
-    def __init__(
-        self, ports: Ports, store: Store, databases: Databases, settings: Settings
-    ) -> None:
-        self._ports = ports
-        self._store = store
-        self._databases = databases
-        self._settings = settings
+    def __init__(self, context: Context) -> None:
+        self._context = context
 
     def finalizer(self, platform: Platform) -> act.Action:
         """What its finalizer needs now."""
-        link = self._databases.link(platform.name)
+        link = self._context.databases.link(platform.name)
         known = link.rows if link else {}
-        machines = [self._store.machines[n] for n in sorted(self._store.machines)]
-        now = self._ports.clock.now()
-        return finalizers.of_platform(platform, machines, known, now, self._settings)
+        machines = [self._context.store.machines[n] for n in sorted(self._context.store.machines)]
+        now = self._context.now()
+        return finalizers.of_platform(platform, machines, known, now, self._context.settings)
 
     def status(self, platform: Platform) -> PlatformStatus:
         """Equal to the stored one where nothing has changed."""
-        link = self._databases.link(platform.name)
-        owner = self._store.platform_of(platform.spec.namespace)
+        link = self._context.databases.link(platform.name)
+        owner = self._context.store.platform_of(platform.spec.namespace)
         taken = owner is not None and owner.uid != platform.uid
-        debts = sum(platform.name in m.status.debts for m in self._store.machines.values())
+        debts = sum(platform.name in m.status.debts for m in self._context.store.machines.values())
         away = link is None or link.breaker.is_open or (bool(link.trouble) and not link.schema)
         return platform_report(
             platform,
@@ -46,18 +38,18 @@ class Platforms:
             schema=link.schema if link else None,
             debts=debts,
             in_sync=self._in_sync(platform),
-            now=self._ports.clock.now(),
+            now=self._context.now(),
             namespace_owner=owner.name if owner and taken else None,
             compared=link.compared_at if link else None,
         )
 
     def _in_sync(self, platform: Platform) -> bool | None:
         """None: not known, or a row is on its way."""
-        link = self._databases.link(platform.name)
+        link = self._context.databases.link(platform.name)
         if link is None or not link.is_ready or link.compared_at is None or link.telling:
             return None
         fact = rows.PlatformFact(platform, is_down=False)
-        for machine in self._store.machines.values():
+        for machine in self._context.store.machines.values():
             known = link.rows.get(machine.uid)
             if machine.status.state is None or not machine.is_enforced:
                 continue

@@ -6,51 +6,43 @@ gone, which end by their own looks.
 
 from datetime import datetime
 
-from trainlease.effects.clock import Clock
 from trainlease.model.errors import NeedsPerson, Unavailable
 from trainlease.model.training_job import TrainingJob
 from trainlease.plan import trainings
-from trainlease.reconcile.databases import Databases
+from trainlease.reconcile.context import Context
 from trainlease.reconcile.facts import Facts
-from trainlease.reconcile.results import Results
-from trainlease.reconcile.store import Store
 
 
 class Sweeps:
     """One pass over all platforms and all open runs; whoever is away is swept the next time."""
 
-    def __init__(
-        self, store: Store, facts: Facts, databases: Databases, results: Results, clock: Clock
-    ) -> None:
-        self._store = store
+    def __init__(self, context: Context, facts: Facts) -> None:
+        self._context = context
         self._facts = facts
-        self._databases = databases
-        self._results = results
-        self._clock = clock
 
     async def sweep(self) -> None:
-        for name in sorted(self._store.platforms):
-            platform = self._store.platforms[name]
+        for name in sorted(self._context.store.platforms):
+            platform = self._context.store.platforms[name]
             if platform.is_enforced and not platform.is_paused:
-                await self._sweep_trainings(name, self._clock.now())
+                await self._sweep_trainings(name, self._context.now())
         try:
-            await self._results.sweep(self.is_gone)
+            await self._context.results.sweep(self.is_gone)
         except (Unavailable, NeedsPerson):
             return
 
     async def is_gone(self, namespace: str, name: str, uid: str) -> bool:
         """Whether the job of this uid is gone, by a live GET."""
-        if self._store.job_of(uid) is not None:
+        if self._context.store.job_of(uid) is not None:
             return False
         return await self._facts.live(TrainingJob, namespace, name, uid) is None
 
     async def _sweep_trainings(self, name: str, now: datetime) -> None:
-        platform = self._store.platforms[name]
+        platform = self._context.store.platforms[name]
         try:
-            found = await self._databases.open_trainings(name)
+            found = await self._context.databases.open_trainings(name)
         except (Unavailable, NeedsPerson):
             return
         for training in found:
             if await self.is_gone(training.namespace, training.name, training.job_uid):
-                entry = trainings.gone(training, self._databases.cluster, platform, now)
-                self._databases.say(entry, name)
+                entry = trainings.gone(training, self._context.databases.cluster, platform, now)
+                self._context.databases.say(entry, name)
