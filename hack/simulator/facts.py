@@ -36,6 +36,8 @@ class Wrote:
     name: str
     before: Body | None
     after: Body | None
+    text: str = ""
+    """All that was stored, as text."""
 
 
 @dataclass(frozen=True, slots=True)

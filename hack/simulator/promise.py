@@ -12,6 +12,7 @@ from typing import Any
 from simulator.book import Book
 
 Judge = Callable[[Book, Any], Iterator[str]]
+_JUDGES: dict[tuple[str, str], list[tuple[str, Judge]]] = {}
 _REGISTER: dict[type, list[tuple[str, str, Judge]]] = defaultdict(list)
 
 
@@ -46,5 +47,7 @@ def announce(name: str, says: str) -> None:
 
 def judges_of(fact: object) -> list[tuple[str, Judge]]:
     """The judges of this fact, with the names of their promises."""
-    plural = getattr(fact, "plural", "")
-    return [(n, j) for n, p, j in _REGISTER[type(fact)] if not p or p == plural]
+    key = type(fact).__name__, getattr(fact, "plural", "")
+    if key not in _JUDGES:
+        _JUDGES[key] = [(n, j) for n, p, j in _REGISTER[type(fact)] if p in ("", key[1])]
+    return _JUDGES[key]

@@ -1,6 +1,5 @@
 """The promises about jobs: outcomes set once, one attempt at a time, what is finished stays so."""
 
-import json
 from collections.abc import Iterator
 
 from simulator.book import Book, attempt_of, condition, is_true, status_of
@@ -116,8 +115,7 @@ def next_lease(book: Book, fact: Wrote) -> Iterator[str]:
 def no_secret(book: Book, fact: Wrote) -> Iterator[str]:
     if fact.by is not By.US or fact.after is None or not book.secrets:
         return
-    text = json.dumps(fact.after)
-    if any(secret in text for secret in book.secrets):
+    if any(secret in fact.text for secret in book.secrets):
         yield f"{fact.plural} {fact.namespace}/{fact.name}: holds a platform's password"
 
 

@@ -27,7 +27,7 @@ from trainlease.reconcile.perform import TABLE
 STILL = 125.0
 """Seconds without any movement that count as rest: longer than any timer of the operator."""
 LONGEST_UNREST = 1500.0
-SECOND_PLAN = 320.0
+SECOND_PLAN = 220.0
 SORTED = "errors-are-sorted"
 announce(SORTED, "An adapter translates its library's errors at its door (section 5)")
 _LOOK = 5.0

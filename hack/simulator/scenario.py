@@ -13,9 +13,9 @@ from typing import Any
 from simulator.weather import BY_RATE, Aim, Fault
 from trainlease.model.reasons import Cause
 
-STORM = 600.0
+STORM = 500.0
 """Seconds until the faults stop."""
-LAST_APPLY = 300.0
+LAST_APPLY = 250.0
 OPERATORS = ("north", "south")
 _PLATFORMS = ("saturno", "nutresa", "latam", "andina")
 _POOLS = ("onprem", "cloud")

@@ -42,6 +42,7 @@ SETTINGS = Settings(
     backoff_most=40,
     resync_every=100,
     compare_every=100,
+    leader_retry=3,
     allow_process_machines=True,
 )
 """The production's, but for waits that would only make a run longer."""
@@ -60,9 +61,9 @@ class Trace:
     lines: list[str] | None
     digest: Any
 
-    def add(self, line: str, more: str = "") -> None:
-        """A line; `more` is for people only, and not in the digest."""
-        self.digest.update(line.encode())
+    def add(self, line: str, more: str = "", text: str = "") -> None:
+        """A line; `more` is for people only, `text` for the digest only."""
+        self.digest.update(f"{line}{text}".encode())
         if self.lines is not None:
             self.lines.append(f"{line} {more}\n")
 
@@ -183,10 +184,10 @@ class World:
 
     # -- what happens becomes facts --------------------------------------------------------------
 
-    def see(self, fact: Fact, line: str, more: str = "") -> None:
+    def see(self, fact: Fact, line: str, more: str = "", text: str = "") -> None:
         """Tell the observer and the trace."""
         self.moved_at = self.loop.time()
-        self.trace.add(f"{fact.at:10.3f}  {line}", more)
+        self.trace.add(f"{fact.at:10.3f}  {line}", more, text)
         known = len(self.observer.breaches)
         self.observer.see(fact)
         for breach in self.observer.breaches[known:]:
@@ -198,15 +199,16 @@ class World:
             return
         self.writes += 1
         by = _AUTHORS.get(write.user, By.US)
+        namespace, name = write.namespace, write.name
+        before = self.body_of(plural, namespace, name)
+        after = None if write.now is None else body
+        text = repr(body)
         version = body["metadata"]["resourceVersion"]
-        title = f"{write.namespace}/{write.name}" if write.namespace else write.name
-        line = f"{write.user} {verb} {plural} {title} @{version} {hash_of(body)}"
-        more = _changes(write.before, write.after) if self.trace.lines is not None else ""
-        fact = Wrote(
-            self.loop.time(), by, plural, write.namespace, write.name, write.before, write.after
-        )
-        self.see(fact, line, more)
-        if plural == "trainingjobs" and write.after is None:
+        line = f"{write.user} {verb} {plural} {namespace}/{name} @{version}"
+        more = _changes(before, after) if self.trace.lines is not None else ""
+        fact = Wrote(self.loop.time(), by, plural, namespace, name, before, after, text)
+        self.see(fact, line, more, text)
+        if plural == "trainingjobs" and after is None:
             self.grounds.later(self.rng.uniform(0.05, 5.0), self._collect)
 
     def _collect(self) -> None:
@@ -274,11 +276,6 @@ class World:
             finish(self.kube.patch(plural, namespace, name, patch))
         except NotFound:
             return
-
-
-def hash_of(body: dict[str, Any]) -> str:
-    """A digest of an object that is the same in each process."""
-    return hashlib.blake2b(repr(body).encode(), digest_size=8).hexdigest()
 
 
 def _changes(before: Any, after: Any) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simulator.facts import Body, By, Rest, RowChanged, Wrote
+from simulator.facts import Body, By, Powered, Rest, RowChanged, Wrote
 from simulator.observer import Observer
 from trainlease.model.observed import MachineRows, RowState, SideRow
 
@@ -84,7 +84,7 @@ class Outside:
         meta = (after or {})["metadata"]
         key = meta.get("namespace", ""), meta["name"]
         before = self.observer.book.objects[plural].get(key)
-        self.observer.see(Wrote(self.at, by, plural, *key, before, after))
+        self.observer.see(Wrote(self.at, by, plural, *key, before, after, repr(after)))
 
     def row(self, after: MachineRows, by: By = By.US, platform: str = "saturno") -> None:
         self.at += 1
@@ -92,6 +92,15 @@ class Outside:
             (platform, "gpu-1"), MachineRows(RowState.FREE, "free", None, None)
         )
         self.observer.see(RowChanged(self.at, by, platform, "gpu-1", before, after))
+
+    def power(
+        self, on: bool, generation: int | None = 1, by: By = By.US, name: str = "gpu-1"
+    ) -> None:
+        """Attempt 1 of caries, or the legacy program's run, begins or ends on a machine."""
+        self.at += 1
+        job_uid = "uid-caries" if generation is not None else ""
+        fact = Powered(self.at, by, name, f"uid-{name}", on, generation, job_uid, 1)
+        self.observer.see(fact)
 
     def rest(self, **more: Any) -> None:
         self.at += 1

@@ -1,0 +1,126 @@
+"""Whole seeds: they replay exactly, faults that are aimed are hit, and a missing guard is seen."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator.campaign import cells
+from simulator.quiet import keep_quiet
+from simulator.runner import run, spots
+from trainlease.model.errors import NotFound
+from trainlease.model.machine import Machine
+from trainlease.plan import actions as act
+from trainlease.reconcile.perform import TABLE
+
+ROOT = Path(__file__).parents[2]
+ENOUGH = 40
+"""Seeds in which a guard that is gone must be seen."""
+
+
+def command(*args: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """`python -m simulator`, as a person types it."""
+    paths = os.pathsep.join((str(ROOT / "hack"), str(ROOT / "operator")))
+    return subprocess.run(
+        [sys.executable, "-m", "simulator", *args],
+        env={**os.environ, "PYTHONPATH": paths, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_seed_takes_the_same_steps_each_time() -> None:
+    keep_quiet()
+    for seed in (3, 4):
+        assert run(seed) == run(seed)
+
+
+def test_a_seed_takes_the_same_steps_in_another_process_with_other_hashes() -> None:
+    keep_quiet()
+    want = f"trace {run(5).trace[:16]}"
+    for salt in ("1", "2"):
+        assert want in command("--seed", "5", PYTHONHASHSEED=salt).stdout
+
+
+def test_a_trace_that_is_printed_changes_nothing() -> None:
+    keep_quiet()
+    lines: list[str] = []
+    assert run(6, lines=lines).trace == run(6).trace
+    assert any("Claimed" in line for line in lines)
+
+
+def test_every_action_of_the_perform_table_is_a_place_for_faults() -> None:
+    want = {kind.__name__ for kind in TABLE} - {"Wait"}
+    assert want <= set(spots())
+    assert want == {spot for spot, _ in cells()} & want
+
+
+def test_two_thousand_seeds_keep_every_promise_and_leave_no_cell_empty() -> None:
+    done = command("--seeds", "2000", "--jobs", str(os.cpu_count() or 1))
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+# --- a guard that is gone is seen ----------------------------------------------------------------
+
+
+async def _fresh(context: Any, machine: Machine) -> Machine:
+    body = await context.ports.kube.get("machines", "", machine.name)
+    return Machine.model_validate(body)
+
+
+async def claim_without_compare(context: Any, action: act.Claim) -> None:
+    """The claim overwrites whatever was written since it was decided."""
+    await TABLE[act.Claim](context, replace(action, machine=await _fresh(context, action.machine)))
+
+
+async def write_without_compare(context: Any, action: act.WriteMachine) -> None:
+    fresh = await _fresh(context, action.machine)
+    await TABLE[act.WriteMachine](context, replace(action, machine=fresh))
+
+
+async def outcome_without_compare(context: Any, action: act.SetOutcome) -> None:
+    """An outcome that is stored already is written over."""
+    kube, job = context.ports.kube, action.job
+    try:
+        body = await kube.get("trainingjobs", job.namespace, job.name)
+    except NotFound:
+        return
+    attempts = body.get("status", {}).get("attempts", [])
+    if any(a["number"] == action.number and a.get("outcome") for a in attempts):
+        for attempt in attempts:
+            if attempt["number"] == action.number:
+                attempt["outcome"] = action.outcome.value
+                attempt["cause"] = action.cause.value
+        version = body["metadata"]["resourceVersion"]
+        await kube.patch_status(
+            "trainingjobs", job.namespace, job.name, {"attempts": attempts}, version
+        )
+        return
+    await TABLE[act.SetOutcome](context, action)
+
+
+async def no_turning_off(context: Any, action: act.TurnOff) -> None:
+    """What is to be turned off runs on."""
+
+
+SABOTAGE: tuple[tuple[type, Callable[[Any, Any], Awaitable[None]]], ...] = (
+    (act.Claim, claim_without_compare),
+    (act.WriteMachine, write_without_compare),
+    (act.SetOutcome, outcome_without_compare),
+    (act.TurnOff, no_turning_off),
+)
+
+
+@pytest.mark.parametrize(("kind", "performer"), SABOTAGE, ids=lambda x: getattr(x, "__name__", ""))
+def test_a_performer_without_its_guard_is_caught(
+    kind: type, performer: Callable[[Any, Any], Awaitable[None]]
+) -> None:
+    keep_quiet()
+    table = {**TABLE, kind: performer}
+    assert any(run(seed, table=table).breaches for seed in range(ENOUGH))
