@@ -51,8 +51,11 @@ def test_three_servers_are_three(mariadb_servers: dict[str, MariaDB]) -> None:
     assert list(mariadb_servers) == ["saturno", "nutresa", "latam"]
     for name, server in mariadb_servers.items():
         server.create_database(f"only_{name}", f"user_{name}", "x")
+    ours = (
+        "SELECT schema_name AS name FROM information_schema.schemata WHERE schema_name LIKE 'only%'"
+    )
     seen = {
-        name: [row["Database"] for row in server.execute("SHOW DATABASES LIKE 'only%'")]
+        name: [row["name"] for row in server.execute(ours)]
         for name, server in mariadb_servers.items()
     }
     assert seen == {name: [f"only_{name}"] for name in mariadb_servers}
