@@ -51,9 +51,8 @@ def test_three_servers_are_three(mariadb_servers: dict[str, MariaDB]) -> None:
     assert list(mariadb_servers) == ["saturno", "nutresa", "latam"]
     for name, server in mariadb_servers.items():
         server.create_database(f"only_{name}", f"user_{name}", "x")
-    ours = (
-        "SELECT schema_name AS name FROM information_schema.schemata WHERE schema_name LIKE 'only%'"
-    )
+    table = "information_schema.schemata"
+    ours = f"SELECT schema_name AS name FROM {table} WHERE schema_name LIKE 'only%'"
     seen = {
         name: [row["name"] for row in server.execute(ours)]
         for name, server in mariadb_servers.items()
