@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import pprint
 import shutil
 import signal
 import sys
@@ -68,7 +69,9 @@ def up(folder: Path, chosen: argparse.Namespace) -> int:
         _end(folder)
     else:
         sweep(folder)
-        _print(console, f"The logs are in {folder}; `make demo-down` removes them.")
+        _print(
+            console, f"What was seen and all logs are in {folder}; `make demo-down` removes them."
+        )
     return 0 if held else 1
 
 
@@ -94,7 +97,9 @@ def _perform(folder: Path, screen: Screen, console: Console, *, sqlite: bool) ->
         finally:
             director.bring_back()
         screen.say("judging what the observer saw")
-        verdicts = judge(observer.facts())
+        facts = observer.facts()
+        verdicts = judge(facts)
+        (folder / "facts.txt").write_text(pprint.pformat(facts, width=_PLAIN_WIDTH))
         console.print(report(observer.ending(), verdicts))
     return parts, all(verdict.kept for verdict in verdicts)
 
