@@ -79,11 +79,10 @@ class Deeds:
         finish(self._world.kube.create("machineleases", objects.hold(plan)))
 
     def calm(self) -> None:
-        """The storm is over: every server is up, nobody stands still or is deaf."""
+        """The storm is over: every server is up, nobody stands still (a dead watch stays dead)."""
         world = self._world
         world.weather.is_stormy = False
         world.operators.thaw_all()
-        world.operators.deaf.clear()
         for server in (world.kube_server, world.mlflow_server, world.power_server):
             server.turn(Health.UP)
         for platform in world.scenario.platforms:
@@ -148,7 +147,8 @@ class Deeds:
 
     def _deafen(self, deed: Deed) -> None:
         if self._world.weather.is_stormy:
-            self._world.operators.deaf[deed.who] = self._world.loop.time() + deed.length
+            back = self._world.rng.random() < 0.7
+            self._world.operators.deafen(deed.who, deed.length, comes_back=back)
 
     def _lose(self, deed: Deed) -> None:
         uid = self._world.uid_of("machines", "", deed.who)

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from typing import Any
 
 from simulator.line import Grounds, Line
@@ -35,7 +36,7 @@ class Running:
     """One operator's present process."""
 
     process: Process
-    operator: Operator
+    watch: "_Watch"
     unsubscribe: Callable[[], None]
 
 
@@ -55,26 +56,31 @@ class Operators:
     _running: dict[str, Running] = field(default_factory=dict)
 
     def start(self, name: str) -> None:
-        """A new process of this operator."""
+        """A new process of this operator, with a watch of its own."""
         self.starts += 1
+        self.deaf.pop(name, None)
         process = Process(f"{name}-{self.starts}")
         line = Line(self.grounds, process)
         ports = self.connect(process.name, line, process)
         operator = Operator(ports, self.settings, process.name, table=self._wrapped())
-        unsubscribe = self.kube.subscribe(_Watch(self, name, process, operator).event)
-        self._running[name] = Running(process, operator, unsubscribe)
+        watch = _Watch(self, name, process, operator)
+        unsubscribe = self.kube.subscribe(watch.event)
+        watch.begin()
+        self._running[name] = Running(process, watch, unsubscribe)
         task = process.start(self.grounds.loop, operator.run())
         task.add_done_callback(partial(self._ended, name))
 
     def kill(self, name: str) -> None:
         """SIGKILL; another process is started after a while."""
+        if self._running[name].process.dead:
+            return  # the next one is on its way
         self._bury(name)
         self.grounds.later(self.grounds.rng.uniform(*_RESTART), self.start, name)
 
     def kill_process(self, process: Process) -> None:
         """SIGKILL to this very process, if it still runs."""
         for name, running in self._running.items():
-            if running.process is process and not process.dead:
+            if running.process is process:
                 self.kill(name)
                 return
 
@@ -84,6 +90,14 @@ class Operators:
 
     def pause_process(self, process: Process) -> None:
         self._pause(process, self.grounds.rng.uniform(*_STANDSTILL))
+
+    def deafen(self, name: str, length: float, *, comes_back: bool) -> None:
+        """The watch brings nothing for a while; then it begins anew, or is dead for good."""
+        until = self.grounds.loop.time() + length
+        self.deaf[name] = until if comes_back else inf
+        if comes_back:
+            watch = self._running[name].watch
+            self.grounds.later(length, watch.begin)
 
     def thaw_all(self) -> None:
         """No process stands still any more."""
@@ -135,8 +149,14 @@ class _Watch:
     operator: Operator
     _last: dict[tuple[str, str, str], float] = field(default_factory=dict)
 
+    def begin(self) -> None:
+        """A watch begins with all that there is."""
+        for plural in WATCHED:
+            for body in self.operators.kube.objects(plural):
+                self.event("ADDED", plural, body)
+
     def event(self, word: str, plural: str, body: dict[str, Any]) -> None:
-        if plural not in WATCHED:
+        if plural not in WATCHED or self.process.dead:
             return
         grounds = self.operators.grounds
         now = grounds.loop.time()

@@ -262,7 +262,7 @@ def _deeds(
         deeds.append(Deed(rng.uniform(0, STORM), "tracker down", "", rng.uniform(5, 200)))
     if rng.random() < 0.3:
         deeds.append(Deed(rng.uniform(0, STORM), "kube down", "", rng.uniform(1, 40)))
-    for _ in range(rng.choice((0, 0, 1, 2))):
+    for _ in range(rng.choice((0, 1, 2, 3))):
         what, length = rng.choice((("kill", 0.0), ("freeze", rng.uniform(1, 60))))
         deeds.append(Deed(rng.uniform(0, STORM), what, rng.choice(OPERATORS), length))
     for _ in range(rng.choice((0, 0, 1, 2))):
