@@ -6,7 +6,9 @@ import pytest
 from tests.reconcile.town import SYSTEM, Town, condition, in_town
 
 from trainlease.effects.machines.fake_world import Course
-from trainlease.model.observed import RowState
+from trainlease.effects.tracking.fake import FakeTracker
+from trainlease.model import tracking as word
+from trainlease.model.observed import RowState, RunStatus
 from trainlease.reconcile.operator import LEASE_NAME, LeadershipLost
 
 
@@ -238,3 +240,26 @@ def test_the_run_of_another_program_is_not_stopped_though_it_took_the_machine_ju
         await town.until_free("gpu-1")
 
     in_town(scenario)
+
+
+def test_a_run_that_was_created_late_for_a_recorded_job_is_ended() -> None:
+    async def scenario(town: Town) -> None:
+        await town.create_job("caries")
+        await town.until_state("caries", "Succeeded")
+
+        async def recorded() -> bool:
+            conditions = (await town.job("caries"))["status"]["conditions"]
+            return any(c["type"] == "ResultsRecorded" for c in conditions)
+
+        await town.until(recorded)
+        (run,) = town.mlflow.runs.values()
+        late = {**run.tags, word.STATE: word.OPEN}
+        await FakeTracker(town.mlflow).api.create_run(run.experiment_id, "late", late)
+
+        async def all_ended() -> bool:
+            statuses = [run.status for run in town.mlflow.runs.values()]
+            return len(statuses) == 2 and RunStatus.RUNNING not in statuses
+
+        await town.until(all_ended)
+
+    in_town(scenario, hours=2)

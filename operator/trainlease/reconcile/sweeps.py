@@ -8,7 +8,7 @@ from datetime import datetime
 
 from trainlease.model.errors import NeedsPerson, Unavailable
 from trainlease.model.training_job import TrainingJob
-from trainlease.plan import trainings
+from trainlease.plan import results, trainings
 from trainlease.reconcile.context import Context
 from trainlease.reconcile.facts import Facts
 
@@ -26,7 +26,7 @@ class Sweeps:
             if platform.is_enforced and not platform.is_paused:
                 await self._sweep_trainings(name, self._context.now())
         try:
-            await self._context.results.sweep(self.is_gone)
+            await self._context.results.sweep(self.is_closed)
         except (Unavailable, NeedsPerson):
             return
 
@@ -35,6 +35,16 @@ class Sweeps:
         if self._context.store.job_of(uid) is not None:
             return False
         return await self._facts.live(TrainingJob, namespace, name, uid) is None
+
+    async def is_closed(self, namespace: str, name: str, uid: str) -> bool:
+        """Whether an open run of this job is a leftover: the job is gone, or it is recorded.
+
+        A run whose creation was not answered belongs to no attempt if none got a machine.
+        """
+        job = self._context.store.job_of(uid)
+        if job is not None:
+            return results.is_recorded(job)
+        return await self.is_gone(namespace, name, uid)
 
     async def _sweep_trainings(self, name: str, now: datetime) -> None:
         platform = self._context.store.platforms[name]
