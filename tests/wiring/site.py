@@ -8,6 +8,7 @@ from typing import Any
 from tests.wiring.process import ACCOUNT
 
 from bed.control_plane import ControlPlane
+from bed.errors import TimedOut
 from bed.platform_schemas import (
     platform_manifest,
     prepare,
@@ -105,7 +106,10 @@ class Site:
         def is_so() -> bool:
             return bool(self.condition(kind, *what).get("reason") == want)
 
-        wait_until(is_so, PATIENCE, f"{' '.join(what)}: {kind} {want}")
+        try:
+            wait_until(is_so, PATIENCE, f"{' '.join(what)}: {kind} {want}")
+        except TimedOut as late:
+            raise AssertionError(f"{late}; it is {self.condition(kind, *what)}") from None
         return str(self.condition(kind, *what)["message"])
 
     def _is_at_rest(self) -> bool:

@@ -59,7 +59,7 @@ def test_a_command_that_cannot_start(site: Site, leader: Replica) -> None:
 
 def test_an_image_that_the_machine_does_not_have(site: Site, leader: Replica) -> None:
     site.apply_job("unpacked", "true", image="train:2")
-    said = site.until_condition("Failed", "CannotStart", *path("unpacked"))
+    said = site.until_condition("Failed", "ImageMissing", *path("unpacked"))
     assert "train:2" in said
     site.until_rest()
 
