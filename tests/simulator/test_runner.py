@@ -20,7 +20,7 @@ from trainlease.plan.rows import RowKnowledge
 from trainlease.reconcile.perform import TABLE
 
 ROOT = Path(__file__).parents[2]
-ENOUGH = 12
+ENOUGH = 20
 """Seeds in which a guard that is gone must be seen."""
 
 
@@ -116,5 +116,5 @@ def test_a_performer_without_its_guard_is_caught(
 ) -> None:
     keep_quiet()
     table = {**TABLE, kind: performer}
-    found = {breach.promise for seed in range(ENOUGH) for breach in run(seed, table=table).breaches}
-    assert want in found
+    results = (run(seed, table=table) for seed in range(ENOUGH))
+    assert any(breach.promise == want for result in results for breach in result.breaches)
