@@ -118,6 +118,20 @@ def test_a_machine_held_now_counts_like_an_hour_of_use() -> None:
     assert granted(placed(candidates, busy, free)) == [("mine-1", "gpu-2")]
 
 
+def test_a_claim_that_runs_counts_as_long_as_it_runs() -> None:
+    holder = Holder(namespace="latam", name="other-1", uid="u", platform="latam")
+    busy = a_machine(state=MachineState.CLAIMED, holder=holder, since=at(-7200))
+    free = a_machine("gpu-2", usage=(used("saturno", 10700),))
+    candidates = [a_candidate("mine"), a_candidate("theirs", "latam")]
+    assert granted(placed(candidates, busy, free)) == [("mine-1", "gpu-2")]
+
+
+def test_the_machine_to_be_had_counts_as_held_so_that_a_small_share_waits_for_its_part() -> None:
+    candidates = [a_candidate("mine"), a_candidate("theirs", "latam")]
+    machine = a_machine(usage=(used("saturno", 1000), used("latam", 5000)))
+    assert granted(placed(candidates, machine, shares={"latam": 4})) == [("theirs-1", "gpu-1")]
+
+
 def test_platforms_take_turns_when_several_machines_are_free() -> None:
     candidates = [a_candidate("a1"), a_candidate("a2"), a_candidate("b1", "latam")]
     result = placed(candidates, a_machine("gpu-1"), a_machine("gpu-2"))

@@ -201,6 +201,17 @@ def decayed(usage: Usage, now: datetime, half_life: float) -> float:
     return float(usage.decayed * 0.5 ** (age / half_life))
 
 
+def held_seconds(machine: Machine, now: datetime) -> float:
+    """Seconds since the present holder's claim began, Stopping included; 0 without a holder."""
+    status = machine.status
+    if status.holder is None or status.since is None:
+        return 0.0
+    began = min(
+        (t.at for t in status.history if t.generation == status.generation), default=status.since
+    )
+    return max(0.0, (now - began).total_seconds())
+
+
 def show_time(at: datetime, now: datetime) -> str:
     """`12:27Z`, or `23 Nov 00:27Z` where it is not today."""
     day = "" if at.date() == now.date() else f"{at.day} {at:%b} "
@@ -212,10 +223,7 @@ def _used(machine: Machine, now: datetime, settings: Settings) -> tuple[Usage, .
     if status.holder is None or status.since is None:
         return status.usage
     name = status.holder.platform or REAPER
-    began = min(
-        (t.at for t in status.history if t.generation == status.generation), default=status.since
-    )
-    seconds = max(0.0, (now - began).total_seconds())
+    seconds = held_seconds(machine, now)
     old = status.usage_of(name) or Usage(platform=name, decayed_at=now)
     cost = Decimal(old.cost) + machine.price * Decimal(str(round(seconds, 3))) / 3600
     new = Usage(

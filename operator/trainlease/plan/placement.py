@@ -195,7 +195,11 @@ def _line(
     now: datetime,
     settings: Settings,
 ) -> list[Candidate]:
-    """The order of the queue: holds first, then the platforms in turn by what they used."""
+    """The order of the queue: holds first, then the platforms in turn by what they used.
+
+    Each is compared with the machine that it would get counted as held: compared without it, one
+    long job would lift a small share far above its part (Webster's divisors against Adams').
+    """
     ready = list(ready)
     holds = sorted((c for c in ready if c.job is None), key=lambda c: (c.age, c.lease.uid))
     by_platform: dict[str, list[Candidate]] = {}
@@ -206,17 +210,22 @@ def _line(
         by_platform.setdefault(candidate.platform, []).append(candidate)
     used = {name: _used(name, slots, now, settings) for name in by_platform}
     line = holds
+    more = settings.held_machine_seconds
     while by_platform:
-        name = min(by_platform, key=lambda n: (used[n] / shares.get(n, 1), n))
+        name = min(by_platform, key=lambda n: ((used[n] + more) / shares.get(n, 1), n))
         line.append(by_platform[name].pop(0))
-        used[name] += settings.held_machine_seconds
+        used[name] += more
         if not by_platform[name]:
             del by_platform[name]
     return line
 
 
 def _used(platform: str, slots: Sequence[Slot], now: datetime, settings: Settings) -> float:
-    """Machine-seconds of this pool used by the platform (decayed), and an hour a machine held."""
+    """Machine-seconds of this pool used by the platform (decayed), and an hour a machine held.
+
+    The claims that run now are used as long as they run: booked only at their end, a long one
+    would count like a short one for half a day.
+    """
     total = 0.0
     for slot in slots:
         status = slot.machine.status
@@ -224,7 +233,7 @@ def _used(platform: str, slots: Sequence[Slot], now: datetime, settings: Setting
         if usage:
             total += ledger.decayed(usage, now, settings.usage_half_life)
         if status.holder and status.holder.platform == platform:
-            total += settings.held_machine_seconds
+            total += ledger.held_seconds(slot.machine, now) + settings.held_machine_seconds
     return total
 
 

@@ -1,0 +1,1 @@
+"""Figures that a command prints: what the code promises in numbers, measured on the code itself."""
