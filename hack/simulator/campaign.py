@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from simulator.quiet import keep_quiet
 from simulator.runner import Result, run, spots
-from simulator.weather import Fault
+from simulator.weather import Fault, can_meet
 
 GUARDED = ("Claim", "Bind", "SetOutcome", "WriteMachine", "WriteLease", "WriteJob", "SetFinalizer")
 """Actions that write what they have read: a conflict can meet them."""
@@ -56,7 +56,7 @@ def cells() -> list[tuple[str, Fault]]:
         (spot, fault)
         for spot in spots()
         for fault in Fault
-        if fault is not Fault.CONFLICT or spot in GUARDED
+        if can_meet(spot, fault, guarded=spot in GUARDED)
     ]
 
 

@@ -92,6 +92,7 @@ class Deeds:
     def end_what_lasts(self) -> None:
         """After the first rest: whatever the world kept going comes to an end."""
         world = self._world
+        world.is_ending = True
         for platform in world.scenario.platforms:
             world.databases[platform.name].server.turn(Health.UP)
         for hold in world.scenario.holds:

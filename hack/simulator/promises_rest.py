@@ -43,8 +43,8 @@ def ledger_is_provider(book: Book, rest: Rest) -> Iterator[str]:
             yield f"{name}: still held by {holder.get('namespace')}/{holder.get('name')}"
         elif state == "Claimed" and holder.get("job") and generation != status["generation"]:
             yield f"{name}: Claimed, and not on by generation {status['generation']}"
-        elif state == "Stopping" and on and generation is None and rest.down:
-            continue  # whose it is cannot be read
+        elif _is_unreadable(rest, name, machine):
+            continue
         elif state not in ("Free", "Claimed"):
             yield f"{name}: stands in {state}"
 
@@ -64,8 +64,8 @@ def rows_are_ledger(book: Book, rest: Rest) -> Iterator[str]:
 
 def _row_is_ledger(book: Book, platform: str, name: str, machine: Body) -> Iterator[str]:
     rows, status = book.rows.get((platform, name)), status_of(machine)
-    if rows is None or rows.own is None or not status.get("state"):
-        return
+    if rows is None or rows.own is None or status.get("state") not in ("Free", "Claimed"):
+        return  # Stopping leaves the rows as they are
     title = f"{platform}'s row of {name}"
     if platform in status.get("debts", ()):
         yield f"{title}: still owed, though the database is up"
@@ -101,7 +101,9 @@ def leases_are_released(book: Book, rest: Rest) -> Iterator[str]:
         if job is None:
             yield f"{title}: its job is gone and it is neither released nor gone"
         elif (attempt_of(job, lease["spec"]["attempt"]) or {}).get("outcome"):
-            yield f"{title}: its attempt has ended and it is not released"
+            name = status_of(lease).get("machine", "")
+            if not _is_unreadable(rest, name, book.machine(name)):
+                yield f"{title}: its attempt has ended and it is not released"
         elif status_of(lease).get("machine") and ref["uid"] not in rest.busy:
             yield f"{title}: bound to {status_of(lease)['machine']}, which comes to no end"
 
@@ -168,6 +170,8 @@ def _is_taken(book: Book, rest: Rest, name: str, machine: Body) -> bool:
     """Held by what the world keeps going, or by another program's word in any database."""
     if status_of(machine).get("state") == "Claimed":
         return _is_busy(rest, status_of(machine)["holder"])
+    if _is_unreadable(rest, name, machine):
+        return True
     foreign = any(book.is_foreign(platform, name) for platform, _ in book.platforms())
     return foreign or _has_legacy(rest, name)
 
@@ -276,6 +280,12 @@ def _platform_of(book: Book, namespace: str) -> str | None:
     """The platform in Enforce that owns the namespace."""
     found = (n for n, body in book.told_platforms() if body["spec"]["namespace"] == namespace)
     return next(found, None)
+
+
+def _is_unreadable(rest: Rest, name: str, machine: Body | None) -> bool:
+    """In Stopping, on by nobody's claim, while a database is away that may say whose it is."""
+    ours = rest.machine_on.get(name, 0) is not None
+    return bool(rest.down) and not ours and status_of(machine).get("state") == "Stopping"
 
 
 def _is_busy(rest: Rest, holder: Body) -> bool:

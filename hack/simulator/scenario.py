@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from simulator.weather import BY_RATE, Aim, Fault
+from simulator.weather import BY_RATE, Aim, Fault, can_meet
 from trainlease.model.reasons import Cause
 
 STORM = 500.0
@@ -314,7 +314,8 @@ def _rates(rng: Random) -> dict[Fault, float]:
 def _aims(rng: Random, actions: Sequence[str]) -> tuple[Aim, ...]:
     if not actions:
         return ()
-    return tuple(
+    aims = tuple(
         Aim(rng.choice(actions), rng.choice(tuple(Fault)), rng.choice((0, 0, 1, 2, 4)))
         for _ in range(rng.randint(0, 4))
     )
+    return tuple(aim for aim in aims if can_meet(aim.action, aim.fault, guarded=True))

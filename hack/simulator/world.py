@@ -49,6 +49,7 @@ SETTINGS = Settings(
 _AUTHORS = {ADMIN: By.PERSON, COLLECTOR: By.CONTROLLER}
 _POWERED = {Who.US: By.US, Who.LEGACY: By.LEGACY, Who.ITSELF: By.ITSELF}
 _SKEW = 0.5
+_SHORT = 20.0
 _CODES = {Cause.COMPLETED: 0, Cause.OUT_OF_MEMORY: 137, Cause.EXIT_CODE: 1}
 
 Finished = Callable[[Workload, Behaviour], None]
@@ -130,6 +131,8 @@ class World:
         """Uids of jobs whose present run ends only by the world's word."""
         self.short_runs: set[tuple[str, int]] = set()
         """(machine, generation) of runs that end by themselves, and have not yet."""
+        self.is_ending = False
+        """Whether no run lasts any more: the first rest is over."""
 
     def _machines_of(self, flavour: Flavour) -> FakeMachines:
         return FakeMachines(
@@ -249,16 +252,17 @@ class World:
         behaviour = plan.behaviour(workload.attempt)
         self._log(workload, behaviour)
         boot = self.rng.uniform(0.0, 8.0)
-        if behaviour.length is None:
+        if behaviour.length is None and not self.is_ending:
             self.long_runs.add(workload.job_uid)
             return Course(None, boot)
+        length = _SHORT if behaviour.length is None else behaviour.length
         self.short_runs.add((workload.machine, workload.generation))
         if flavour is Flavour.INSTANCE and behaviour.cause is not Cause.MACHINE_LOST:
             # Its agent says how it ended; the machine stays on until it is turned off.
-            self.grounds.later(boot + behaviour.length, self.finished, workload, behaviour)
+            self.grounds.later(boot + length, self.finished, workload, behaviour)
             return Course(None, boot)
         code = _CODES.get(behaviour.cause)
-        return Course(behaviour.length, boot, behaviour.cause, code, f"as drawn: {code}")
+        return Course(length, boot, behaviour.cause, code, f"as drawn: {code}")
 
     def _log(self, workload: Workload, behaviour: Behaviour) -> None:
         run_id = workload.env.get("MLFLOW_RUN_ID")
