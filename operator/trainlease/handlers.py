@@ -18,6 +18,8 @@ from trainlease.model.platform import Platform
 from trainlease.model.settings import Settings
 from trainlease.model.training_job import TrainingJob
 from trainlease.reconcile.operator import Operator
+from trainlease.reconcile.perform import TABLE
+from trainlease.wiring.narration import narrated
 from trainlease.wiring.operator import open_ports
 
 _KINDS = (TrainingJob, MachineLease, Machine, Platform)
@@ -32,7 +34,8 @@ async def serve(settings: Settings, identity: str, *, probe: str | None = None) 
     what ended the operator: CannotStart, LeadershipLost, DeadWatch.
     """
     async with open_ports(settings) as ports:
-        await _shell(Operator(ports, settings, identity), probe)
+        operator = Operator(ports, settings, identity, table=narrated(TABLE))
+        await _shell(operator, probe)
 
 
 async def _shell(operator: Operator, probe: str | None) -> None:
