@@ -47,6 +47,14 @@ class PlatformFact:
     def name(self) -> str:
         return self.platform.name
 
+    @property
+    def why_down(self) -> str:
+        """The sentence that it is down; an adapter's own names the database already."""
+        title = f"{self.name}'s database"
+        if self.trouble.startswith(title):
+            return self.trouble
+        return f"{title} is down" + (f": {self.trouble}" if self.trouble else "")
+
 
 Rows = Mapping[str, RowKnowledge]
 
@@ -82,7 +90,7 @@ def obstacle(platforms: Iterable[PlatformFact], holder: str) -> str | None:
         if fact.platform.is_paused:
             return f"{fact.name} is paused: remove its annotation {PAUSED}"
         if fact.is_down:
-            return f"{fact.name}'s database is down" + (f": {fact.trouble}" if fact.trouble else "")
+            return fact.why_down
     return None
 
 
