@@ -11,6 +11,7 @@ import http.client
 import json
 import re
 import shlex
+import shutil
 import ssl
 import subprocess
 import urllib.parse
@@ -107,6 +108,11 @@ class ControlPlane:
         client = self._secrets.authority.sign(name, user, groups)
         return write_kubeconfig(self.folder / f"kubeconfig-{name}", self.server, self._ca, client)
 
+    def tls_of(self, user: str, groups: Sequence[str] = ()) -> ssl.SSLContext:
+        """How this user speaks to the API server, with a certificate of its own."""
+        client = self._secrets.authority.sign(f"tls-{uuid.uuid4().hex[:8]}", user, groups)
+        return self._context(client)
+
     def kubectl(
         self, *arguments: str | Path, input: str | None = None, kubeconfig: Path | None = None
     ) -> str:
@@ -137,10 +143,8 @@ class ControlPlane:
 
     def request(self, path: str, timeout: float = 5.0) -> tuple[int, bytes]:
         """GET a path as the admin: status and body. OSError where nobody answers."""
-        context = ssl.create_default_context(cafile=str(self._ca))
-        context.load_cert_chain(*self._secrets.admin)
         connection = http.client.HTTPSConnection(
-            self.address, self.port, timeout=timeout, context=context
+            self.address, self.port, timeout=timeout, context=self._context(self._secrets.admin)
         )
         try:
             connection.request("GET", path)
@@ -182,6 +186,21 @@ class ControlPlane:
     def thaw_apiserver(self) -> None:
         self._parts["apiserver"].thaw()
 
+    def save(self, folder: Path) -> None:
+        """Copy what is stored to `folder`; API server and etcd stand still meanwhile."""
+        self._parts["apiserver"].stop(_STOP_SECONDS)
+        self._parts["etcd"].stop()
+        shutil.copytree(self._stored, folder)
+        self._start_again()
+
+    def restore(self, folder: Path) -> None:
+        """All objects as `save` found them, as after the loss of the disk: a crash, then this."""
+        self._parts["apiserver"].kill()
+        self._parts["etcd"].kill()
+        shutil.rmtree(self._stored)
+        shutil.copytree(folder, self._stored)
+        self._start_again()
+
     def stop(self) -> None:
         """End all parts; the data stays in the folder."""
         for part in reversed(self._parts.values()):
@@ -202,6 +221,19 @@ class ControlPlane:
     def _ca(self) -> Path:
         return self._secrets.authority.certificate
 
+    @property
+    def _stored(self) -> Path:
+        return self.folder / "etcd"
+
+    def _context(self, client: tuple[Path, Path]) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=str(self._ca))
+        context.load_cert_chain(*client)
+        return context
+
+    def _start_again(self) -> None:
+        self._start_etcd(self._etcd_port)
+        self._start_apiserver(self.port)
+
     def _write_kubectl(self) -> None:
         self.bin.mkdir(exist_ok=True)
         script = self.bin / "kubectl"
@@ -217,7 +249,7 @@ class ControlPlane:
     def _start_etcd(self, port: int) -> Part:
         url = f"http://127.0.0.1:{port}"
         options = {
-            "data-dir": self.folder / "etcd",
+            "data-dir": self._stored,
             "listen-client-urls": url,
             "advertise-client-urls": url,
             "listen-peer-urls": "http://127.0.0.1:0",

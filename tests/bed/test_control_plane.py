@@ -179,3 +179,18 @@ def test_the_api_server_comes_back_with_its_data(
 
     plane.stop()
     assert running(plane.folder) == []
+
+
+def test_what_was_saved_can_be_restored(
+    control_plane_factory: Callable[..., ControlPlane], tmp_path: Path
+) -> None:
+    plane = control_plane_factory(controller_manager=False, audit=False)
+    plane.kubectl("create", "configmap", "before")
+    plane.save(tmp_path / "saved")
+    plane.kubectl("create", "configmap", "after")
+
+    plane.restore(tmp_path / "saved")
+
+    assert plane.kubectl("get", "configmap", "before", "-o", "name") == "configmap/before\n"
+    with pytest.raises(KubectlFailed, match="not found"):
+        plane.kubectl("get", "configmap", "after")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pymysql
 import pytest
@@ -86,6 +87,15 @@ def test_it_comes_back_with_its_data(server: MariaDB, end: object) -> None:
     server.restart()
 
     assert server.port == port
+    assert as_the_user(server, "SELECT state FROM machines") == (("libre ñ",),)
+
+
+def test_what_was_saved_can_be_restored(server: MariaDB, tmp_path: Path) -> None:
+    server.save(tmp_path / "saved")
+    as_the_user(server, "UPDATE machines SET state = 'later'")
+
+    server.restore(tmp_path / "saved")
+
     assert as_the_user(server, "SELECT state FROM machines") == (("libre ñ",),)
 
 
