@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from generate import crd, reference, states
+from generate import crd, metrics, reference, states
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -15,6 +15,7 @@ def wanted() -> dict[Path, str]:
     docs = ROOT / "docs"
     return {
         **definitions,
+        docs / "metrics.md": metrics.text(),
         docs / "reference.md": reference.text(),
         docs / "states.md": states.text(),
     }

@@ -84,6 +84,10 @@ def operator(
         str | None,
         typer.Option(help="Health endpoint to serve, such as http://0.0.0.0:8080/healthz."),
     ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(help="Where Prometheus may scrape /metrics, such as 127.0.0.1:9090."),
+    ] = None,
     log_format: Annotated[
         LogFormat, typer.Option(help="auto: console on a terminal, else JSON.")
     ] = LogFormat.AUTO,
@@ -100,6 +104,7 @@ def operator(
         "namespace": namespace,
         "tracking_uri": tracking_uri,
         "allow_process_machines": allow_process_machines,
+        "metrics": metrics,
         "process_folder": None if process_folder is None else str(process_folder),
     }
     settings = _settings({name: value for name, value in given.items() if value is not None})

@@ -6,7 +6,10 @@ from typing import Any, cast
 import pytest
 from tests.builders import NOW, SETTINGS, a_job, a_lease, a_machine
 
+from trainlease.effects.clock import SystemClock
 from trainlease.effects.kube.base import Body
+from trainlease.effects.metrics import catalog
+from trainlease.effects.metrics.base import Metrics
 from trainlease.model.errors import Conflict, NotLeader
 from trainlease.plan import actions as act
 from trainlease.plan import ledger
@@ -41,7 +44,7 @@ class SlowKube:
 
 def context(memory: Memory, kube: SlowKube) -> Context:
     store = SimpleNamespace(wrote=lambda *_: None)
-    ports = SimpleNamespace(kube=kube)
+    ports = SimpleNamespace(kube=kube, metrics=Metrics())
     parts = SimpleNamespace(ports=ports, store=store, memory=memory, check=lambda: None)
     return cast("Context", parts)
 
@@ -59,11 +62,20 @@ async def test_a_claim_that_was_refused_is_not_remembered_as_made() -> None:
     assert memory.made == set()
 
 
+async def test_a_write_that_was_overtaken_is_counted() -> None:
+    memory = Memory()
+    parts = context(memory, SlowKube(memory, Conflict("stale")))
+    with pytest.raises(Conflict):
+        await claim(parts, CLAIM)
+    assert parts.ports.metrics.value(catalog.WRITE_CONFLICTS, "machines") == 1
+
+
 async def test_a_look_while_leadership_is_uncertain_is_taken_again() -> None:
     async def uncertain(_: str) -> float | None:
         raise NotLeader("its renewal has not been answered yet")
 
-    parts = cast("Any", SimpleNamespace(settings=SETTINGS))
+    ports = SimpleNamespace(clock=SystemClock(), metrics=Metrics())
+    parts = cast("Any", SimpleNamespace(settings=SETTINGS, ports=ports))
     looks = Looks(parts, {}, parts)
     looks.kinds["machine"] = uncertain
     assert await looks.look(("machine", "gpu-1")) == SETTINGS.leader_retry

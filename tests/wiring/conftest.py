@@ -18,7 +18,7 @@ QUICK = {
     "TRAINLEASE_STARTING_SHOWN_AFTER": "600",  # a slow test machine costs no write
 }
 Start = Callable[..., Replica]
-Lead = Callable[[], Replica]
+Lead = Callable[..., Replica]
 _numbers = itertools.count(1)
 
 
@@ -59,8 +59,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 def lead(site: Site, tmp_path: Path) -> Iterator[Lead]:
-    """Starts replicas that may use the site's machine, each of which is awaited as the leader."""
-    yield lambda: leader_of(site, tmp_path)
+    """Starts replicas that may use the site's machine, each awaited as the leader, with options."""
+    yield lambda *options: leader_of(site, tmp_path, *options)
     sweep(tmp_path)
 
 

@@ -80,6 +80,13 @@ def holder(plane: ControlPlane) -> str:
     return str(lease(plane).get("holderIdentity", ""))
 
 
+def scraped(address: str) -> str:
+    """What Prometheus would read there."""
+    with urllib.request.urlopen(f"http://{address}/metrics") as answer:
+        page: bytes = answer.read()
+    return page.decode()
+
+
 def log_lines(replica: Replica) -> list[dict[str, Any]]:
     """The log as JSON: each line must be."""
     return [json.loads(line) for line in replica.log.splitlines()]

@@ -3,13 +3,16 @@
 from collections import Counter
 
 from tests.wiring.conftest import Lead
+from tests.wiring.process import scraped
 from tests.wiring.site import PATIENCE, Site, true
 
+from bed.ports import free_port
 from bed.waiting import wait_until
 
 
 def test_a_job_trains_and_leaves_machine_and_rows_free(site: Site, lead: Lead) -> None:
-    lead()
+    metrics = f"127.0.0.1:{free_port()}"
+    lead("--metrics", metrics)
     before = site.until_rest()
     quiet = len(site.writes())
     training = site.apply_job("caries-001", "sh", "-c", "until [ -e go-1 ]; do sleep 0.05; done")
@@ -31,6 +34,11 @@ def test_a_job_trains_and_leaves_machine_and_rows_free(site: Site, lead: Lead) -
         ("patch", "machineleases/status"): 2,
         ("patch", "trainingjobs/status"): 3,
     }
+    page = scraped(metrics)
+    assert 'trainlease_attempts_total{cause="Completed",outcome="Succeeded"} 1.0' in page
+    assert 'trainlease_debts{platform="saturno"} 0.0' in page
+    assert "caries-001" not in page
+    assert str(site.database) not in page
 
 
 def test_a_new_leader_that_finds_all_in_order_writes_nothing(site: Site, lead: Lead) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 
 import pytest
 from tests.wiring.conftest import ROOT, Start, install
@@ -82,6 +83,7 @@ def test_without_namespace_crds_or_rights_it_says_what_to_do(
     [
         ("TRAINLEASE_CALL_TIMEOUT", "60", "call_timeout: Input should be less than or equal to 5"),
         ("TRAINLEASE_LEADER_RENEW", "11", "leader_duration must be at least leader_renew"),
+        ("TRAINLEASE_METRICS", "9090", "metrics: Value error, write an address and a port"),
     ],
 )
 def test_a_setting_that_is_wrong_is_named(
@@ -91,6 +93,15 @@ def test_a_setting_that_is_wrong_is_named(
     assert replica.wait() == 1
     assert want in replica.log
     assert "Traceback" not in replica.log
+
+
+def test_metrics_at_an_address_that_is_taken_are_refused(
+    installed: ControlPlane, start: Start
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        replica = start(installed, "--metrics", f"127.0.0.1:{taken.getsockname()[1]}")
+        assert replica.wait() == 1
+    assert "metrics cannot be served at 127.0.0.1:" in replica.log
 
 
 def test_a_tracker_that_is_no_address_is_refused(installed: ControlPlane, start: Start) -> None:

@@ -1,6 +1,6 @@
 """What can be set for the whole operator, with the defaults of the design; all times in seconds."""
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -19,6 +19,8 @@ class Settings(BaseSettings):
     """Whether process machines may be used: each is a shell on the operator's host."""
     process_folder: str = "/var/lib/trainlease/process"
     """Where process machines keep the folders and exit records of their claims."""
+    metrics: str = ""
+    """Where Prometheus may scrape, such as 127.0.0.1:9090; empty: nowhere."""
     tracking_uri: str = ""
     """The MLflow server; empty: nothing is recorded, and jobs that want results wait."""
 
@@ -85,6 +87,14 @@ class Settings(BaseSettings):
     """After this time, use counts half in the queue."""
     held_machine_seconds: float = 3600
     """What a machine held now counts in the queue, in seconds of use."""
+
+    @field_validator("metrics")
+    @classmethod
+    def _address(cls, metrics: str) -> str:
+        host, _, port = metrics.rpartition(":")
+        if metrics and not (host and port.isdecimal() and int(port) < 65536):
+            raise ValueError("write an address and a port, such as 127.0.0.1:9090")
+        return metrics
 
     @model_validator(mode="after")
     def _leader_margin(self) -> "Settings":

@@ -80,6 +80,15 @@ def knowledge(entry: LedgerEntry, rows: MachineRows) -> RowKnowledge:
     )
 
 
+def foreign_hand(before: RowKnowledge | None, now: RowKnowledge) -> str:
+    """How another hand shows in a row since it was last known: `occupied`, `changed`, or not."""
+    if now.is_foreign:
+        return "" if before is not None and before.is_foreign else "occupied"
+    # Rows that were in step are so until the ledger has a new word, or somebody writes them.
+    was_in_step = before is not None and before.told is Told.IN_STEP and not before.is_foreign
+    return "changed" if was_in_step and before and now.fence < before.fence else ""
+
+
 def must_write(entry: LedgerEntry, rows: MachineRows) -> bool:
     """Whether telling this entry would change anything."""
     return judge(entry, rows).write is not Write.NOTHING

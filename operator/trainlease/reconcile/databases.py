@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from trainlease.effects.metrics import catalog
 from trainlease.effects.platforms.base import Database
 from trainlease.model import conditions as cond
 from trainlease.model.errors import (
@@ -130,7 +131,7 @@ class Databases:
         entry = self._entry(link, machine)
         if entry is None or machine.uid in link.telling or not self._is_current(machine):
             return False
-        link.rows[machine.uid] = platform_rows.knowledge(entry, found[machine.name])
+        self._keep(link, machine.uid, platform_rows.knowledge(entry, found[machine.name]))
         return True
 
     async def _tell(self, link: Link, machine: Machine, entry: LedgerEntry) -> None:
@@ -175,7 +176,13 @@ class Databases:
     def _learn(self, link: Link, uid: str, knowledge: RowKnowledge) -> None:
         known = link.rows.get(uid)
         if known is None or known.fence <= knowledge.fence:
-            link.rows[uid] = knowledge
+            self._keep(link, uid, knowledge)
+
+    def _keep(self, link: Link, uid: str, knowledge: RowKnowledge) -> None:
+        how = platform_rows.foreign_hand(link.rows.get(uid), knowledge)
+        if how:
+            self._ports.metrics.count(catalog.FOREIGN_WRITES, link.name, how)
+        link.rows[uid] = knowledge
 
     def _is_said_in_sync(self, link: Link) -> bool:
         platform = self._store.platforms.get(link.name)
@@ -269,7 +276,7 @@ class Databases:
             if known is None:
                 link.rows.pop(machine.uid, None)
             else:
-                link.rows[machine.uid] = known
+                self._keep(link, machine.uid, known)
         link.words.clear()
         link.word_troubles.clear()
         link.compared_at = self._ports.clock.now()

@@ -93,6 +93,11 @@ class Leader:
         """Whether it is certain now: asked of the clock each time, also after a standstill."""
         return self._mine is not None and self._clock.monotonic() < self._valid_until
 
+    @property
+    def transitions(self) -> int:
+        """How many times the leader has changed, as the Lease counts; 0 where it is not ours."""
+        return self._mine.record.transitions if self._mine else 0
+
     def check(self) -> None:
         """NotLeader unless this process is the leader for certain."""
         if not self.is_leader:

@@ -17,6 +17,7 @@ from trainlease.model.training_job import TrainingJob
 from trainlease.plan import actions as act
 from trainlease.plan import claim, finalizers, job, leases, report, trainings
 from trainlease.plan.claim import MachineFacts
+from trainlease.reconcile import metering
 from trainlease.reconcile.context import Context
 from trainlease.reconcile.facts import Facts
 from trainlease.reconcile.perform import Performer, perform
@@ -56,7 +57,8 @@ class Looks:
         """The queue's handler."""
         kind, name = key
         try:
-            return await self.kinds[kind](name)
+            with metering.look(self._context.ports, kind):
+                return await self.kinds[kind](name)
         except (Conflict, AlreadyExists, NotFound, AnswerLost) as error:
             log.debug("decided on what has changed", kind=kind, name=name, why=str(error))
             return _SOON

@@ -21,6 +21,7 @@ from trainlease.reconcile.context import Context
 from trainlease.reconcile.databases import Databases
 from trainlease.reconcile.doorbells import Doorbells
 from trainlease.reconcile.facts import Facts
+from trainlease.reconcile.gauges import gauges
 from trainlease.reconcile.leader import Leader
 from trainlease.reconcile.looks import Looks
 from trainlease.reconcile.memory import Memory
@@ -71,7 +72,9 @@ class Operator:
         self.store = Store(self._changed)
         self._bells = Doorbells(self.store, self._ring)
         self._databases = Databases(ports, self.store, settings, check, self._ring)
-        self._results = Results(ports.tracker, ports.clock, settings, check, self._ring)
+        self._results = Results(
+            ports.tracker, ports.clock, settings, check, self._ring, ports.metrics
+        )
         context = Context(
             ports,
             self.store,
@@ -84,6 +87,7 @@ class Operator:
         )
         self._facts = Facts(context)
         self._looks = Looks(context, table, self._facts)
+        ports.metrics.read_by(lambda: gauges(context, self.leader, self._queue))
         self._looks.kinds |= {"list": self._list_all, "watch": self._look_at_watch}
 
     @property

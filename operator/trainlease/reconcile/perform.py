@@ -31,6 +31,7 @@ from trainlease.model.training_job import Attempt, TrainingJob, lease_name
 from trainlease.plan import actions as act
 from trainlease.plan import outcome, workload
 from trainlease.plan.job import accepted_status
+from trainlease.reconcile import metering
 from trainlease.reconcile.context import Context
 from trainlease.reconcile.secrets import secret_environment
 
@@ -287,9 +288,11 @@ async def _write_status(context: Context, was: KubeObject, status: Shape) -> Any
         body = await context.ports.kube.patch_status(
             was.plural, was.namespace, was.name, patch, was.metadata.resource_version
         )
-    except (Conflict, AnswerLost, NotFound):
+    except (Conflict, AnswerLost, NotFound) as error:
+        metering.count_refusal(context.ports.metrics, was, error)
         await refresh(context, was)
         raise
+    metering.count_write(context.ports.metrics, was, status)
     context.store.wrote(was.plural, body)
     return type(was).model_validate(body)
 

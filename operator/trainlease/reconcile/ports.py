@@ -1,11 +1,12 @@
 """All that an operator process reaches outside itself; chosen in `wiring`, faked in tests."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from trainlease.effects.clock import Clock
 from trainlease.effects.kube.base import Kube
 from trainlease.effects.machines.base import Provider
+from trainlease.effects.metrics.base import Metrics
 from trainlease.effects.platforms.base import Database
 from trainlease.effects.tracking.base import Tracker
 from trainlease.model.platform import Platform
@@ -29,3 +30,4 @@ class Ports:
     providers: Mapping[str, Provider]
     open_database: OpenDatabase
     tracker: Tracker | None = None
+    metrics: Metrics = field(default_factory=Metrics)

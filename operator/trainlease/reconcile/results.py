@@ -20,6 +20,8 @@ from typing import Any, ParamSpec, TypeVar
 import structlog
 
 from trainlease.effects.clock import Clock
+from trainlease.effects.metrics import catalog
+from trainlease.effects.metrics.base import Metrics
 from trainlease.effects.tracking.base import Tracker
 from trainlease.model import tracking as word
 from trainlease.model.errors import (
@@ -70,8 +72,10 @@ class Results:
         settings: Settings,
         check: Callable[[], None],
         ring: Ring,
+        metrics: Metrics | None = None,
     ) -> None:
         self.cluster = ""
+        self._metrics = metrics or Metrics()
         self._tracker = tracker
         self._clock = clock
         self._check = check
@@ -92,6 +96,11 @@ class Results:
     def trouble(self) -> str | None:
         """Why no run can be made for anybody now, or None."""
         return plan.NOT_CONFIGURED_SAYS if self._tracker is None else self._line.trouble
+
+    @property
+    def is_server_down(self) -> bool:
+        """Whether MLflow counts as down and is only probed."""
+        return self._line.is_down
 
     def trouble_of(self, job: TrainingJob) -> str | None:
         """Why this job's next run cannot be made now, or None."""
@@ -175,6 +184,7 @@ class Results:
         for run in await self._ask(self._server.open_runs, self.cluster):
             if run.job_uid and await is_gone(run.namespace, run.job_name, run.job_uid):
                 await self._kill(run.run_id)
+                self._metrics.count(catalog.SWEPT, "run")
         for uid, (namespace, name) in list(self._jobs.items()):
             if await is_gone(namespace, name, uid):
                 self._forget(uid)

@@ -6,6 +6,7 @@ gone, which end by their own looks.
 
 from datetime import datetime
 
+from trainlease.effects.metrics import catalog
 from trainlease.model.errors import NeedsPerson, Unavailable
 from trainlease.model.training_job import TrainingJob
 from trainlease.plan import results, trainings
@@ -56,3 +57,4 @@ class Sweeps:
             if await self.is_gone(training.namespace, training.name, training.job_uid):
                 entry = trainings.gone(training, self._context.databases.cluster, platform, now)
                 self._context.databases.say(entry, name)
+                self._context.ports.metrics.count(catalog.SWEPT, "row")

@@ -31,6 +31,10 @@ class TrackingLine:
         self.trouble: str | None = None
         """Why calls fail, to people; None while they do not."""
 
+    @property
+    def is_down(self) -> bool:
+        return self._breaker.is_open
+
     async def call(
         self, ask: Callable[Asked, Awaitable[Answer]], *args: Asked.args, **more: Asked.kwargs
     ) -> Answer:

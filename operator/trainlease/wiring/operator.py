@@ -12,6 +12,8 @@ from trainlease.effects.kube.base import Kube
 from trainlease.effects.kube.client import KubeClient
 from trainlease.effects.machines.base import Provider
 from trainlease.effects.machines.process import ProcessProvider
+from trainlease.effects.metrics.base import Metrics
+from trainlease.effects.metrics.prometheus import Stop, serve
 from trainlease.effects.platforms.base import Database
 from trainlease.effects.platforms.sql import SqlDatabase
 from trainlease.effects.tracking.base import Tracker
@@ -51,9 +53,12 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
     def open_database(platform: Platform, dsn: str) -> Database:
         return SqlDatabase(platform, dsn, timeout=settings.database_timeout)
 
+    metrics = Metrics()
     async with closing, await _connect(settings) as kube:
         await check_cluster(kube, settings.namespace)
-        yield Ports(kube, clock, providers, open_database, tracker)
+        if settings.metrics:
+            closing.push_async_callback(_serve(metrics, settings.metrics))
+        yield Ports(kube, clock, providers, open_database, tracker, metrics)
 
 
 async def check_cluster(kube: Kube, namespace: str) -> None:
@@ -86,6 +91,14 @@ async def _connect(settings: Settings) -> KubeClient:
         return await KubeClient.connect(timeout=settings.call_timeout)
     except Forbidden as error:
         raise CannotStart(str(error)) from None
+
+
+def _serve(metrics: Metrics, address: str) -> Stop:
+    host, _, port = address.rpartition(":")
+    try:
+        return serve(metrics, host.strip("[]"), int(port))
+    except OSError as error:
+        raise CannotStart(f"metrics cannot be served at {address}: {error}") from None
 
 
 def _tracker(settings: Settings) -> Tracker | None:

@@ -1,0 +1,1 @@
+"""What the process counts of itself, and how it is read from outside."""
