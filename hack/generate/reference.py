@@ -15,6 +15,7 @@ from generate.crd import Resource
 from generate.markdown import code, page, table
 from generate.structural import INT_OR_STRING, RULES, UNTYPED
 from trainlease.model import reasons
+from trainlease.model.annotations import ANNOTATIONS
 from trainlease.model.base import API_VERSION
 from trainlease.model.machine import Machine
 from trainlease.model.machine_lease import MachineLease
@@ -54,7 +55,7 @@ _CHARGED = {
 def text() -> str:
     """The whole page."""
     kinds = [part for resource in crd.RESOURCES for part in _kind(resource)]
-    return page([_INTRODUCTION, *kinds, *_words(), *_settings()])
+    return page([_INTRODUCTION, *kinds, *_annotations(), *_words(), *_settings()])
 
 
 def _kind(resource: Resource) -> Iterator[str]:
@@ -178,6 +179,17 @@ def _rules(schema: Json, resource: Resource) -> Iterator[str]:
     else:
         names = ", ".join(code(name) for name in sorted(mutable))
         yield f"Only {names} may change later: all else is fixed at creation."
+
+
+def _annotations() -> Iterator[str]:
+    yield "## Annotations"
+    yield (
+        "What people write on an object to steer it. A word that names a generation counts for "
+        "that generation alone, and is taken off once it was obeyed; another one is ignored, and "
+        "the Machine's WHY says so."
+    )
+    rows = ((code(a.name), a.on, code(a.value), a.meaning) for a in ANNOTATIONS)
+    yield table(["Annotation", "On", "Value", "Meaning"], rows)
 
 
 def _words() -> Iterator[str]:

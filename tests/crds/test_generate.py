@@ -15,7 +15,9 @@ from generate.crd import RESOURCES, Resource, definition
 from generate.files import ROOT, stale, wanted, write
 from generate.markdown import table
 from generate.structural import Part, Unsupported, structural
-from trainlease.model.base import Says, Shape
+from trainlease.model import machine, platform
+from trainlease.model.annotations import ANNOTATIONS
+from trainlease.model.base import API_VERSION, Says, Shape
 from trainlease.model.settings import Settings
 from trainlease.plan.states import TRANSITIONS, Arrow
 
@@ -173,6 +175,16 @@ def test_the_reference_page_has_every_setting_and_what_it_means() -> None:
     for name in Settings.model_fields:
         (line,) = (x for x in lines if x.startswith(f"| `TRAINLEASE_{name.upper()}` |"))
         assert not line.endswith("|  |")
+
+
+def test_the_reference_page_has_every_annotation_there_is_a_name_for() -> None:
+    known = [*vars(machine).values(), *vars(platform).values()]
+    names = {v for v in known if isinstance(v, str) and v.startswith("trainlease.dev/")}
+    names -= {machine.FINALIZER, API_VERSION}
+    assert {a.name for a in ANNOTATIONS} == names
+    lines = reference.text().splitlines()
+    for name in names:
+        assert len([x for x in lines if x.startswith(f"| `{name}` |")]) == 1
 
 
 @pytest.mark.parametrize("arrow", TRANSITIONS, ids=lambda arrow: arrow.when)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from trainlease.model import machine, platform
+from trainlease.model import annotations, machine
+from trainlease.model.base import API_VERSION
 from trainlease.model.machine import Machine
 from trainlease.model.machine_lease import MachineLease
 from trainlease.model.platform import Platform
@@ -15,12 +16,7 @@ from trainlease.model.training_job import TrainingJob
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 KINDS = {kind.kind_name: kind for kind in (TrainingJob, MachineLease, Machine, Platform)}
-ANNOTATIONS = {
-    machine.PAUSED,
-    machine.FINALIZER,
-    platform.ABANDON_DATABASE,
-    "trainlease.dev/v1alpha1",
-}
+ANNOTATIONS = {a.name for a in annotations.ANNOTATIONS} | {machine.FINALIZER, API_VERSION}
 """What a page may tell a person to use: annotations that the operator reads today."""
 
 

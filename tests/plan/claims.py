@@ -21,7 +21,8 @@ from tests.builders import (
 
 from trainlease.model.reasons import Cause, MachineState
 from trainlease.plan import actions as act
-from trainlease.plan.claim import MachineFacts, decide
+from trainlease.plan.claim import decide
+from trainlease.plan.machine_facts import MachineFacts
 
 JOB = a_job()
 LEASE = a_lease(JOB, bound_to="gpu-1")
@@ -83,4 +84,4 @@ FREE = MachineFacts(
 NEW = MachineFacts(cluster="c", machine=a_machine(state=None, generation=0), view=off())
 
 HOLD = a_hold(bound_to="gpu-1", for_="1h")
-HELD = replace(CLAIMED, machine=a_claimed_machine(HOLD), lease=HOLD, job=None)
+HELD = replace(CLAIMED, machine=a_claimed_machine(HOLD, deadline=at(3540)), lease=HOLD, job=None)

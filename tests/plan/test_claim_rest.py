@@ -37,7 +37,7 @@ from trainlease.model.machine_lease import Ended
 from trainlease.model.observed import RowState, Told
 from trainlease.model.reasons import Cause, MachineState
 from trainlease.plan import actions as act
-from trainlease.plan.claim import MachineFacts
+from trainlease.plan.machine_facts import MachineFacts
 
 # --- Free and its debts --------------------------------------------------------------------------
 

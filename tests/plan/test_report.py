@@ -258,20 +258,21 @@ def test_a_machine_counts_as_available_when(says: str, machine: Machine, view: A
 
 
 def test_a_quarantine_says_until_when_and_after_what() -> None:
-    history = (
-        Transition(at=NOW, state=MachineState.CLAIMED, generation=7, reason="granted"),
-        Transition(
-            at=NOW,
-            state=MachineState.STOPPING,
-            generation=7,
-            reason="attempt 3 ended: StartTimeout",
-        ),
-        Transition(at=NOW, state=MachineState.FREE, generation=7, reason="confirmed off"),
+    reasons = (
+        "attempt 1 ended: StartTimeout",
+        "attempt 1 ended: MachineLost",
+        "attempt 2 ended: MachineLost",
+        "attempt 1 ended: Suspended",
+        "attempt 3 ended: StartTimeout",
+        "confirmed off",
+    )
+    history = tuple(
+        Transition(at=NOW, state=MachineState.STOPPING, generation=7, reason=reason)
+        for reason in reasons
     )
     machine = a_machine(generation=7, history=history, **QUARANTINED)
     assert said(machine).why == (
-        "quarantined until 12:40Z after 3 failures in a row, "
-        "the last: attempt 3 ended: StartTimeout"
+        "quarantined until 12:40Z after 3 failures in a row: MachineLost, MachineLost, StartTimeout"
     )
 
 

@@ -29,6 +29,7 @@ PAUSED = "trainlease.dev/paused"
 CONFIRM_OFF = "trainlease.dev/confirm-off"
 FORCE_RELEASE = "trainlease.dev/force-release"
 CLAIM = "trainlease.dev/claim"
+QUARANTINE_OVER = "trainlease.dev/quarantine-over"
 
 
 Title = Annotated[str, Field(max_length=512)]

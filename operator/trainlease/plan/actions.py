@@ -41,10 +41,14 @@ class Bind:
 
 @dataclass(frozen=True)
 class Tell:
-    """Make these platforms' databases say what the entry says, each on its own and in parallel."""
+    """Make these platforms' databases say what the entry says, each on its own and in parallel.
+
+    `take_over`: by a person's word, whoever else has the rows.
+    """
 
     machine: Machine
     entries: tuple[tuple[str, LedgerEntry], ...]
+    take_over: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,14 @@ class DeleteJob:
 
 
 @dataclass(frozen=True)
+class TakeOff:
+    """Take these annotations off a Machine: the words were obeyed."""
+
+    machine: Machine
+    annotations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class SetFinalizer:
     """Put our finalizer on a Machine or Platform, or take it off one that is let go."""
 
@@ -142,4 +154,5 @@ Action = (
     | CreateLease
     | DeleteJob
     | SetFinalizer
+    | TakeOff
 )

@@ -2,102 +2,20 @@
 
 Pure. The ledger stores only Free, Claimed and Stopping; where a claim stands is derived here from
 the facts, each time anew, so every step may be repeated after a crash. Each guard is named in
-docs/protocol.md with what breaks without it. Not here: who gets which machine (plan.placement).
+docs/protocol.md with what breaks without it. Not here: who gets which machine (plan.placement),
+what a person's word does (plan.by_hand).
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from trainlease.model.machine import Machine, MachineStatus
-from trainlease.model.machine_lease import Ended, MachineLease
-from trainlease.model.observed import Exit, MachineView, Power, RowState, Told
+from trainlease.model.machine_lease import Ended
+from trainlease.model.observed import Exit, Power, RowState, Told
 from trainlease.model.reasons import Cause, MachineState, Outcome
 from trainlease.model.settings import Settings
-from trainlease.model.training_job import Attempt, TrainingJob
 from trainlease.plan import actions as act
-from trainlease.plan import leases, ledger, rows
-from trainlease.plan.rows import PlatformFact, Rows
-
-
-@dataclass(frozen=True)
-class MachineFacts:
-    """One machine and all that bears on it, read in this order: Machine, lease, job, provider.
-
-    `lease` and `job` are the holder's; None means gone by a live GET made after the Machine was
-    read, and a lease that is not bound to this claim was read live too. `view` None: the provider
-    could not say. `never_started`: this process made the claim and issued no start in it.
-    `telling`: the fence that is on its way to each platform now.
-    """
-
-    cluster: str
-    machine: Machine
-    platforms: tuple[PlatformFact, ...] = ()
-    rows: Rows = field(default_factory=dict)
-    telling: Mapping[str, int] = field(default_factory=dict)
-    view: MachineView | None = None
-    lease: MachineLease | None = None
-    job: TrainingJob | None = None
-    never_started: bool = False
-    start_issued: bool = False
-    seen_on: bool = False
-    off_since: datetime | None = None
-    adoptable: tuple[MachineLease, TrainingJob, str] | None = None
-
-    @property
-    def status(self) -> MachineStatus:
-        return self.machine.status
-
-    @property
-    def generation(self) -> int:
-        return self.status.generation
-
-    @property
-    def attempt(self) -> Attempt | None:
-        """The holder's attempt as the job has it stored, if it does already."""
-        holder = self.status.holder
-        if self.job is None or holder is None or holder.attempt is None:
-            return None
-        return self.job.status.attempt(holder.attempt)
-
-    @property
-    def outcome(self) -> Outcome | None:
-        return self.attempt.outcome if self.attempt else None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing may be started any more: the outcome is stored, or the job is finished.
-
-        A job may finish (by its waiting limit) beside a grant that was under way.
-        """
-        return self.outcome is not None or (self.job is not None and self.job.is_finished)
-
-    @property
-    def exit(self) -> Exit | None:
-        return self.view.exits.get(self.generation) if self.view else None
-
-    @property
-    def is_on(self) -> bool:
-        return self.view is not None and self.view.power is Power.ON
-
-    @property
-    def is_off(self) -> bool:
-        return self.view is not None and self.view.power is Power.OFF
-
-    @property
-    def runs(self) -> bool:
-        """On, by this claim's own start."""
-        return self.is_on and self.view is not None and self.view.generation == self.generation
-
-    @property
-    def has_been_on(self) -> bool:
-        stored = self.attempt is not None and self.attempt.started is not None
-        return stored or self.seen_on
-
-    @property
-    def holder_platform(self) -> str:
-        return self.status.holder.platform if self.status.holder else ""
-
+from trainlease.plan import by_hand, leases, ledger, rows
+from trainlease.plan.machine_facts import MachineFacts
 
 Step = Callable[[MachineFacts, datetime, Settings], act.Action | None]
 
@@ -170,15 +88,20 @@ def _end(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action |
 
 def _hold(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
     """A person's hold starts nothing: it keeps the rows occupied until its time is over."""
-    lease, deadline = facts.lease, facts.status.deadline
+    lease, status = facts.lease, facts.status
     if lease is None or not lease.is_hold:
         return None
     if facts.machine.deleting:
-        return act.WriteLease(lease, leases.ended(lease, Ended.FORCED))
-    due = leases.hold_deadline(lease, settings) or deadline
-    if due and now >= due:
-        return act.WriteLease(lease, leases.ended(lease, Ended.EXPIRED))
-    return _tell(facts, now, RowState.OCCUPIED) or act.Wait(due - now if due else None)
+        text = "its Machine is being deleted"
+        return act.WriteLease(lease, leases.ended(lease, Ended.FORCED, text, now))
+    due = (status.since or now) + ledger.claim_length(facts.machine, lease, None, settings)
+    if now >= due:
+        text = f"its time was over at {ledger.show_time(due, now)}"
+        return act.WriteLease(lease, leases.ended(lease, Ended.EXPIRED, text, now))
+    if due != status.deadline:  # `for` was changed
+        until = ledger.show_time(due, now)
+        return act.WriteMachine(facts.machine, status.but(deadline=due, until=until))
+    return _tell(facts, now, RowState.OCCUPIED) or act.Wait(due - now)
 
 
 def _ended(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
@@ -284,6 +207,8 @@ def _turn_off(facts: MachineFacts, now: datetime, settings: Settings) -> act.Act
     view = facts.view
     if view is None or (not facts.is_on and view.generation is None):
         return None
+    if by_hand.off_since(facts, now, settings):
+        return None
     if view.generation is not None:  # on, or on its way there: a boot that hangs is ended too
         return act.TurnOff(facts.machine)
     if rows.foreign_owner(facts.rows):
@@ -299,9 +224,10 @@ def _turn_off(facts: MachineFacts, now: datetime, settings: Settings) -> act.Act
 def _cool_down(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
     """Off, and off for longer than any call in flight can last, before free is told."""
     elsewhere = facts.is_on and rows.foreign_owner(facts.rows) is not None
-    if not facts.is_off and not elsewhere:
+    vouched = by_hand.off_since(facts, now, settings)
+    if not facts.is_off and not elsewhere and not vouched:
         return act.Wait()
-    since = max(facts.off_since or now, facts.status.since or now)
+    since = max(vouched or facts.off_since or now, facts.status.since or now)
     if elsewhere:
         since = facts.status.since or now
     left = since + timedelta(seconds=settings.cooldown) - now
@@ -309,7 +235,8 @@ def _cool_down(facts: MachineFacts, now: datetime, settings: Settings) -> act.Ac
 
 
 def _free_at_last(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
-    return _free(facts, now, settings, "confirmed off")
+    vouched = by_hand.off_since(facts, now, settings)
+    return _free(facts, now, settings, "confirmed off" + (" by a person" if vouched else ""))
 
 
 # --- Free ----------------------------------------------------------------------------------------
@@ -382,12 +309,21 @@ def _why_ended(facts: MachineFacts) -> str:
     if attempt and attempt.outcome:
         # The cause says more (StartTimeout, ExitCode), where it is not the same in other words.
         how = attempt.outcome if attempt.outcome is Outcome.SUCCEEDED else attempt.cause
-        return f"attempt {attempt.number} ended: {how or attempt.outcome}"
+        return f"attempt {attempt.number} ended: {how or attempt.outcome}{_reason(facts)}"
     if facts.lease is not None and facts.lease.status.ended:
-        return f"hold ended: {facts.lease.status.ended}"
+        return f"hold ended: {facts.lease.status.ended}{_reason(facts)}"
     if facts.job is not None:
         return "its TrainingJob is finished"
     return "its holder was deleted"
+
+
+def _reason(facts: MachineFacts) -> str:
+    """What a person wrote who ended it."""
+    is_forced = facts.attempt is not None and facts.attempt.cause is Cause.FORCED
+    if facts.lease is not None and facts.lease.status.ended is Ended.FORCED:
+        is_forced = True
+    why = by_hand.forced(facts.machine)
+    return f" ({why})" if is_forced and why else ""
 
 
 def _is_nobodys(facts: MachineFacts) -> bool:
@@ -441,15 +377,33 @@ _STEPS: dict[MachineState | None, tuple[Step, ...]] = {
         _gone,
         _end,
         _fence,
-        _hold,
         _ended,
+        by_hand.take_off,
+        by_hand.force,
+        by_hand.take_over,
+        _hold,
         _limits,
         _tell_occupied,
         _give_back,
+        by_hand.lost,
         _lost,
         _start,
         _run,
     ),
-    MachineState.STOPPING: (_turn_off, _cool_down, _free_at_last),
-    MachineState.FREE: (_fence, _reap, _tell_free),
+    MachineState.STOPPING: (
+        by_hand.take_off,
+        by_hand.vouch,
+        by_hand.take_over,
+        _turn_off,
+        _cool_down,
+        _free_at_last,
+    ),
+    MachineState.FREE: (
+        _fence,
+        by_hand.take_off,
+        by_hand.take_over,
+        by_hand.lift,
+        _reap,
+        _tell_free,
+    ),
 }

@@ -10,7 +10,12 @@ from datetime import datetime, timedelta
 from trainlease.model import conditions as cond
 from trainlease.model.base import to_timedelta
 from trainlease.model.machine import Machine
-from trainlease.model.machine_lease import Ended, MachineLease, MachineLeaseStatus
+from trainlease.model.machine_lease import (
+    Ended,
+    HoldPower,
+    MachineLease,
+    MachineLeaseStatus,
+)
 from trainlease.model.reasons import Cause, LeaseCondition, Outcome
 from trainlease.model.settings import Settings
 from trainlease.model.training_job import Attempt, TrainingJob
@@ -25,7 +30,8 @@ class LeaseFacts:
     `job`: that of the lease's uid; None is gone by a live GET (a hold has none). `machine`: the one
     that a bound lease names, by a read made after the lease's; for an unbound lease the one whose
     ledger names it as its holder, if there is one. `machine_gone`: the machine that a bound lease
-    names is gone by a live GET, or another one has its name. `wait`: what the queue says.
+    names is gone by a live GET, or another one has its name. `wait`: what the queue says. `wanted`:
+    the machine that its spec names, as it was last seen.
     """
 
     lease: MachineLease
@@ -33,6 +39,7 @@ class LeaseFacts:
     machine: Machine | None = None
     machine_gone: bool = False
     wait: Wait | None = None
+    wanted: Machine | None = None
 
     @property
     def attempt(self) -> Attempt | None:
@@ -62,7 +69,9 @@ class LeaseFacts:
         lease, job, attempt = self.lease, self.job, self.attempt
         if lease.is_hold:
             if lease.status.ended:
-                return lease.status.ended, f"the hold ended: {lease.status.ended}"
+                said = cond.get(lease.status.conditions, LeaseCondition.RELEASED)
+                why = said.message if said else f"the hold ended: {lease.status.ended}"
+                return lease.status.ended, why
             if lease.is_bound:
                 return Cause.NOT_HELD, f"{lease.status.machine} is not held by it any more"
             return None
@@ -87,9 +96,23 @@ def decide(facts: LeaseFacts, now: datetime, settings: Settings) -> act.Action:
     return act.Wait()
 
 
-def may_hold(lease: MachineLease, settings: Settings) -> bool:
-    """Whether the queue may grant it: a job's lease, or a hold where people may hold machines."""
-    return not lease.is_hold or lease.namespace in settings.hold_namespaces
+def refusal(
+    lease: MachineLease, wanted: Machine | None, settings: Settings
+) -> tuple[str, str] | None:
+    """Why the queue may never grant it, if so: a hold where none may be, or of what cannot be."""
+    if not lease.is_hold:
+        return None
+    if lease.namespace not in settings.hold_namespaces:
+        where = ", ".join(settings.hold_namespaces) or "none"
+        text = f"holds are not allowed in {lease.namespace}: make it in one of these: {where}"
+        return "NamespaceNotAllowed", text
+    if lease.spec.power is HoldPower.ON and wanted is not None and wanted.spec.aws is None:
+        text = (
+            f"{wanted.name} cannot be turned on for a hold, only a cloud machine can: "
+            "make the hold again without power"
+        )
+        return "PowerNotAllowed", text
+    return None
 
 
 def bound(lease: MachineLease, machine: Machine, now: datetime) -> MachineLeaseStatus:
@@ -129,18 +152,12 @@ def refused(lease: MachineLease, reason: str, message: str, now: datetime) -> Ma
     )
 
 
-def ended(lease: MachineLease, how: Ended) -> MachineLeaseStatus:
+def ended(lease: MachineLease, how: Ended, why: str, now: datetime) -> MachineLeaseStatus:
     """The end of a hold; to a hold this is what the outcome is to a job."""
-    return lease.status.but(ended=how)
-
-
-def hold_deadline(lease: MachineLease, settings: Settings) -> datetime | None:
-    """When a hold ends; None while it is not granted. `for` may be changed at any time."""
-    if lease.status.bound_at is None:
-        return None
-    length = lease.spec.for_
-    span = to_timedelta(length) if length else timedelta(seconds=settings.hold_for)
-    return lease.status.bound_at + span
+    conditions = cond.with_condition(
+        lease.status.conditions, LeaseCondition.RELEASED, False, how, why, now=now
+    )
+    return lease.status.but(ended=how, conditions=conditions)
 
 
 def limit(job: TrainingJob, name: str, default: float) -> timedelta:
@@ -196,13 +213,9 @@ def _release(facts: LeaseFacts, now: datetime, settings: Settings) -> act.Action
 
 
 def _refuse(facts: LeaseFacts, now: datetime, settings: Settings) -> act.Action | None:
-    """A hold outside the namespaces whose people may hold machines."""
-    lease = facts.lease
-    if may_hold(lease, settings):
-        return None
-    where = ", ".join(settings.hold_namespaces) or "none"
-    text = f"holds are not allowed in {lease.namespace}: make it in one of these: {where}"
-    return _said(lease, "NamespaceNotAllowed", text, now)
+    """A hold that can never be granted says why."""
+    found = refusal(facts.lease, facts.wanted, settings)
+    return _said(facts.lease, *found, now) if found else None
 
 
 def _wait(facts: LeaseFacts, now: datetime, settings: Settings) -> act.Action | None:

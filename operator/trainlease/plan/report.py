@@ -9,15 +9,16 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from trainlease.model import conditions as cond
-from trainlease.model.machine import PAUSED, Machine, MachineStatus
+from trainlease.model.machine import CLAIM, PAUSED, QUARANTINE_OVER, Machine, MachineStatus
 from trainlease.model.observed import MachineView, Power
 from trainlease.model.reasons import (
+    Cause,
     MachineCondition,
     MachineState,
     UnavailableReason,
 )
 from trainlease.model.settings import Settings
-from trainlease.plan import rows
+from trainlease.plan import rows, words
 from trainlease.plan.ledger import show_time
 from trainlease.plan.rows import PlatformFact, Rows
 
@@ -105,6 +106,12 @@ def unavailable(
     return None
 
 
+def is_overdue(machine: Machine, now: datetime, settings: Settings) -> bool:
+    """Whether off should have been confirmed long ago: from then on its WHY says so."""
+    late = timedelta(seconds=settings.cooldown + settings.wait_reason_every)
+    return machine.status.since is not None and now >= machine.status.since + late
+
+
 def older_twin(machine: Machine, machines: Iterable[Machine]) -> str | None:
     """The older Machine on the same cloud instance: only one of the two may be lent."""
     aws = machine.spec.aws
@@ -163,6 +170,7 @@ def _why(
     if barred and barred[0] is UnavailableReason.OCCUPIED_ELSEWHERE:
         said |= {name for name, known in rows_.items() if known.is_foreign}
     sentences += [t for name, t in _disagreeing(machine, platforms, rows_) if name not in said]
+    sentences += words.ignored(machine, platforms)
     return "; ".join(s for s in sentences if s)[:1024] or None
 
 
@@ -192,9 +200,7 @@ def _still_on(
     status = machine.status
     if status.state is not MachineState.STOPPING or status.since is None:
         return None
-    if now < status.since + timedelta(seconds=settings.cooldown + settings.wait_reason_every):
-        return None
-    if view is not None and view.power is Power.OFF:
+    if not is_overdue(machine, now, settings) or (view and view.power is Power.OFF):
         return None
     detail = f": {view.detail}" if view and view.detail else ""
     return f"off is not confirmed since {show_time(status.since, now)}{detail}"
@@ -224,15 +230,28 @@ def _would(
 
 
 def _quarantined(status: MachineStatus, now: datetime, settings: Settings) -> str:
+    """Until when, and the causes of its last failures in their order."""
     assert status.quarantined_until is not None
-    ends = [
-        line.reason
-        for line in status.history
-        if line.generation == status.generation and line.state is not MachineState.CLAIMED
-    ]
-    last = f", the last: {ends[0]}" if ends else ""
+    blamed = [cause for cause in Cause if cause.blames_machine]
+    found = [c for line in status.history for c in blamed if line.reason.endswith(f": {c}")]
+    causes = ", ".join(found[-settings.quarantine_after :])
     until = show_time(status.quarantined_until, now)
-    return f"quarantined until {until} after {settings.quarantine_after} failures in a row{last}"
+    text = f"quarantined until {until} after {settings.quarantine_after} failures in a row"
+    return f"{text}: {causes}" if causes else text
+
+
+def _advice(reason: UnavailableReason, machine: Machine, rows_: Rows) -> str:
+    """What a person may do about it, where the sentence does not say so already."""
+    generation = machine.status.generation
+    if reason is UnavailableReason.QUARANTINED:
+        return f"; once it is mended, annotate {QUARANTINE_OVER}={generation} to lend it at once"
+    foreign = rows.foreign_owner(rows_)
+    if reason is UnavailableReason.OCCUPIED_ELSEWHERE and foreign:
+        return (
+            "; let it finish, or clear the row there, or take it over: "
+            f'annotate {CLAIM}="{foreign[0]} {generation}"'
+        )
+    return ""
 
 
 def _conditions(
@@ -248,7 +267,9 @@ def _conditions(
         said.append(_powered_on(view))
     if machine.status.state in _TOLD_IN and _enforced(platforms):
         said.append(_platforms_in_sync(machine, platforms, rows_))
-    reason, message = barred or ("Lendable", "")
+    reason, message = "Lendable", ""
+    if barred:
+        reason, message = barred[0], barred[1] + _advice(barred[0], machine, rows_)
     said.append((MachineCondition.AVAILABLE, barred is None, reason, message))
     conditions = machine.status.conditions
     for kind, value, word, text in said:

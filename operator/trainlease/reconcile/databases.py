@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from trainlease.effects.metrics import catalog
-from trainlease.effects.platforms.base import Database
+from trainlease.effects.platforms.base import Database, Judge
 from trainlease.model import conditions as cond
 from trainlease.model.errors import (
     BadSpec,
@@ -98,13 +98,23 @@ class Databases:
 
     # -- telling ---------------------------------------------------------------------------------
 
-    def tell(self, machine: Machine, entries: Sequence[tuple[str, LedgerEntry]]) -> None:
-        """Begin to tell each of them, and ring the machine as the answers come."""
+    def tell(
+        self,
+        machine: Machine,
+        entries: Sequence[tuple[str, LedgerEntry]],
+        *,
+        take_over: bool = False,
+    ) -> None:
+        """Begin to tell each of them, and ring the machine as the answers come.
+
+        `take_over`: a person has claimed the rows, whoever has them.
+        """
+        judge = platform_rows.take_over if take_over else platform_rows.judge
         for name, entry in entries:
             link = self._links.get(name)
             if link is not None:
                 link.telling[machine.uid] = entry.fence
-                self._begin(self._tell, link, machine, entry)
+                self._begin(self._tell, link, machine, entry, judge)
 
     def say(self, entry: TrainingEntry, platform: str) -> None:
         """Begin to write a training's row, and ring its job if it failed."""
@@ -134,11 +144,9 @@ class Databases:
         self._keep(link, machine.uid, platform_rows.knowledge(entry, found[machine.name]))
         return True
 
-    async def _tell(self, link: Link, machine: Machine, entry: LedgerEntry) -> None:
+    async def _tell(self, link: Link, machine: Machine, entry: LedgerEntry, judge: Judge) -> None:
         try:
-            verdict = await link.call(
-                lambda database: database.tell(entry, platform_rows.judge), self._check
-            )
+            verdict = await link.call(lambda database: database.tell(entry, judge), self._check)
             self._learn(link, machine.uid, platform_rows.heard(entry, verdict))
         except NeedsPerson as error:
             self._learn(link, machine.uid, RowKnowledge(entry.fence, None, trouble=str(error)))

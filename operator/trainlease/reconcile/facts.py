@@ -10,14 +10,15 @@ from typing import Any, TypeVar
 
 from trainlease.model.base import KubeObject
 from trainlease.model.errors import NotFound, TrainleaseError
-from trainlease.model.machine import Holder, Machine
+from trainlease.model.machine import CLAIM, Holder, Machine
 from trainlease.model.machine_lease import MachineLease
 from trainlease.model.observed import MachineView, Power
 from trainlease.model.reasons import MachineState
 from trainlease.model.training_job import TrainingJob
-from trainlease.plan.claim import MachineFacts
+from trainlease.plan import words
 from trainlease.plan.job import JobFacts
 from trainlease.plan.leases import LeaseFacts
+from trainlease.plan.machine_facts import MachineFacts
 from trainlease.plan.rows import PlatformFact
 from trainlease.reconcile.context import Context
 
@@ -62,9 +63,11 @@ class Facts:
         """Of a machine that somebody else turned on, the rows must be read after that was seen.
 
         Who takes a machine writes its row first: a row that was read before may say free still.
+        So must those that a person claims, who may know more of them than the last compare.
         """
         theirs = view is not None and view.power is Power.ON and view.generation is None
-        if not theirs or machine.status.state in (None, MachineState.CLAIMED):
+        theirs = theirs and machine.status.state not in (None, MachineState.CLAIMED)
+        if not theirs and words.spoken(machine, CLAIM) is None:
             return self._context.databases.facts()
         read = await self._context.databases.read_anew(machine)
         facts = self._context.databases.facts()
@@ -196,7 +199,10 @@ class Facts:
             )
         machine, gone = await self._leases_machine(lease)
         wait = self._context.memory.waits.get(lease.uid)
-        return LeaseFacts(lease, job=job, machine=machine, machine_gone=gone, wait=wait)
+        wanted = self._context.store.machines.get(lease.spec.machine or "")
+        return LeaseFacts(
+            lease, job=job, machine=machine, machine_gone=gone, wait=wait, wanted=wanted
+        )
 
     async def _leases_machine(self, lease: MachineLease) -> tuple[Machine | None, bool]:
         """The machine, and whether the one that a bound lease names is gone."""

@@ -16,7 +16,7 @@ from trainlease.model.settings import Settings
 from trainlease.model.training_job import TrainingJob
 from trainlease.plan import actions as act
 from trainlease.plan import claim, finalizers, job, leases, report, trainings
-from trainlease.plan.claim import MachineFacts
+from trainlease.plan.machine_facts import MachineFacts
 from trainlease.reconcile import metering
 from trainlease.reconcile.context import Context
 from trainlease.reconcile.facts import Facts

@@ -85,7 +85,7 @@ async def write_platform(context: Context, action: act.WritePlatform) -> None:
 
 async def tell(context: Context, action: act.Tell) -> None:
     """Begun here, in parallel; each answer rings the machine."""
-    context.databases.tell(action.machine, action.entries)
+    context.databases.tell(action.machine, action.entries, take_over=action.take_over)
 
 
 # --- the machine ---------------------------------------------------------------------------------
@@ -274,6 +274,19 @@ async def set_finalizer(context: Context, action: act.SetFinalizer) -> None:
     context.store.wrote(action.plural, body)
 
 
+async def take_off(context: Context, action: act.TakeOff) -> None:
+    """Refused where the Machine has changed: the word may be another one by now."""
+    was = action.machine
+    gone: dict[str, Any] = dict.fromkeys(action.annotations)
+    meta = {"resourceVersion": was.metadata.resource_version, "annotations": gone}
+    try:
+        body = await context.ports.kube.patch(was.plural, "", was.name, {"metadata": meta})
+    except (Conflict, AnswerLost, NotFound):
+        await refresh(context, was)
+        raise
+    context.store.wrote(was.plural, body)
+
+
 async def wait(context: Context, action: act.Wait) -> None:
     """Nothing: the loop looks again in time."""
 
@@ -324,4 +337,5 @@ TABLE: dict[type, Performer] = {
     act.CreateLease: create_lease,
     act.DeleteJob: delete_job,
     act.SetFinalizer: set_finalizer,
+    act.TakeOff: take_off,
 }

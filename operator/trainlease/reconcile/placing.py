@@ -46,7 +46,9 @@ class Placing:
         for key in sorted(self._context.store.leases):
             lease = self._context.store.leases[key]
             over = lease.is_bound or lease.is_released or lease.status.ended or lease.deleting
-            if over or lease.uid in held or not leases.may_hold(lease, self._context.settings):
+            wanted = self._context.store.machines.get(lease.spec.machine or "")
+            refused = leases.refusal(lease, wanted, self._context.settings)
+            if over or lease.uid in held or refused:
                 continue
             candidate = self._hold(lease) if lease.is_hold else self._attempt(lease)
             if candidate is not None:
