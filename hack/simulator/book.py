@@ -56,6 +56,8 @@ class Book:
         self.running: dict[str, Ran] = defaultdict(Ran)
         self.legacy_rows: set[Key] = set()
         """(platform, machine) whose occupied the legacy program wrote, whatever stands beside."""
+        self.once_taken: set[Key] = set()
+        """(platform, machine) whose row the legacy program has ever occupied."""
         self.told: dict[tuple[str, str, str], set[int]] = defaultdict(set)
         """(platform, machine, machine uid) -> generations whose occupied stood there once."""
         self.starts: dict[tuple[str, int], int] = defaultdict(int)
@@ -134,6 +136,7 @@ class Book:
             self.running[fact.machine].claims.discard(fact.platform)
         elif fact.by is By.LEGACY:
             self.legacy_rows.add(key)
+            self.once_taken.add(key)
         side = fact.after.side
         if fact.by is By.US and says_ours(fact.after, self.limits.cluster) and side:
             self.told[fact.platform, fact.machine, side.machine_uid].add(side.generation)

@@ -10,7 +10,16 @@ from simulator.quiet import keep_quiet
 from simulator.runner import Result, run, spots
 from simulator.weather import Fault, can_meet
 
-GUARDED = ("Claim", "Bind", "SetOutcome", "WriteMachine", "WriteLease", "WriteJob", "SetFinalizer")
+GUARDED = (
+    "Claim",
+    "Bind",
+    "SetOutcome",
+    "WriteMachine",
+    "WriteLease",
+    "WriteJob",
+    "SetFinalizer",
+    "TakeOff",
+)
 """Actions that write what they have read: a conflict can meet them."""
 _CHUNK = 10
 

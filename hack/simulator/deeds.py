@@ -13,6 +13,7 @@ from simulator.scenario import HOLDS, Behaviour, Deed, HoldPlan, JobPlan
 from simulator.world import GATEWAY, SETTINGS, World
 from trainlease.effects.kube.merge import difference
 from trainlease.model.errors import NotFound
+from trainlease.model.machine import FORCE_RELEASE
 from trainlease.model.observed import Workload
 from trainlease.model.reasons import Cause, Outcome
 from trainlease.model.training_job import Attempt, TrainingJob
@@ -40,6 +41,7 @@ class Deeds:
             "database frozen": lambda deed: self._turn(self._database(deed), Health.FROZEN, deed),
             "tracker down": lambda deed: self._turn(world.mlflow_server, Health.DOWN, deed),
             "kube down": lambda deed: self._turn(world.kube_server, Health.DOWN, deed),
+            "force release": self._force_release,
             "kill": lambda deed: world.operators.kill(deed.who),
             "freeze": lambda deed: world.operators.pause(deed.who, deed.length),
             "deaf": self._deafen,
@@ -130,6 +132,13 @@ class Deeds:
         mine = [n for s, n in sorted(leases) if s == namespace and n.rpartition("-")[0] == job]
         for name in mine[-1:]:
             self._delete("machineleases", namespace, name)
+
+    def _force_release(self, deed: Deed) -> None:
+        """A person's word, for the generation that holds the machine now."""
+        body = self._world.body_of("machines", "", deed.who) or {}
+        word = f"{body.get('status', {}).get('generation', 0)} ana: it hangs"
+        patch = {"metadata": {"annotations": {FORCE_RELEASE: word}}}
+        finish(self._world.kube.patch("machines", "", deed.who, patch))
 
     # -- mishaps ---------------------------------------------------------------------------------
 

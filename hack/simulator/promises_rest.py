@@ -37,14 +37,14 @@ def ledger_is_provider(book: Book, rest: Rest) -> Iterator[str]:
         generation = rest.machine_on.get(name)
         if state == "Free" and on and generation is not None:
             yield f"{name}: Free, and on by generation {generation}"
-        elif state == "Free" and on and not _has_legacy(rest, name) and not rest.down:
+        elif _is_unreadable(rest, name, machine):
+            continue
+        elif state == "Free" and on and not _has_legacy(rest, name):
             yield f"{name}: Free, and on though no database says that another program has it"
         elif state == "Claimed" and not _is_busy(rest, holder):
             yield f"{name}: still held by {holder.get('namespace')}/{holder.get('name')}"
         elif state == "Claimed" and holder.get("job") and generation != status["generation"]:
             yield f"{name}: Claimed, and not on by generation {status['generation']}"
-        elif _is_unreadable(rest, name, machine):
-            continue
         elif state not in ("Free", "Claimed"):
             yield f"{name}: stands in {state}"
 
@@ -172,6 +172,8 @@ def _is_taken(book: Book, rest: Rest, name: str, machine: Body) -> bool:
         return _is_busy(rest, status_of(machine)["holder"])
     if _is_unreadable(rest, name, machine):
         return True
+    if any((platform, name) in book.once_taken for platform in rest.down):
+        return True  # the last that was read of it may be that it is taken
     foreign = any(book.is_foreign(platform, name) for platform, _ in book.platforms())
     return foreign or _has_legacy(rest, name)
 
@@ -283,9 +285,9 @@ def _platform_of(book: Book, namespace: str) -> str | None:
 
 
 def _is_unreadable(rest: Rest, name: str, machine: Body | None) -> bool:
-    """In Stopping, on by nobody's claim, while a database is away that may say whose it is."""
+    """Not held, on by nobody's claim, while a database is away that may say whose it is."""
     ours = rest.machine_on.get(name, 0) is not None
-    return bool(rest.down) and not ours and status_of(machine).get("state") == "Stopping"
+    return bool(rest.down) and not ours and status_of(machine).get("state") != "Claimed"
 
 
 def _is_busy(rest: Rest, holder: Body) -> bool:

@@ -270,6 +270,8 @@ def _deeds(
         deeds.append(Deed(rng.uniform(0, STORM), "deaf", rng.choice(OPERATORS), length))
     if rng.random() < 0.3:
         deeds.append(Deed(rng.uniform(0, STORM), "machine dies", rng.choice(machines).name))
+    if rng.random() < 0.4:
+        deeds.append(Deed(rng.uniform(50, STORM), "force release", rng.choice(machines).name))
     for _ in range(rng.choice((0, 0, 1, 2, 3))):
         deeds.append(_legacy(rng, platforms, machines))
     return tuple(sorted(deeds, key=lambda deed: (deed.at, deed.what, deed.who)))

@@ -38,6 +38,7 @@ def test_the_seeds_between_them_draw_every_kind_of_thing() -> None:
         "freeze",
         "deaf",
         "machine dies",
+        "force release",
         "legacy run",
         "legacy leaves it on",
         "legacy frees",
