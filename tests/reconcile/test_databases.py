@@ -5,7 +5,7 @@ import asyncio
 from tests.reconcile.town import Town, condition, in_town
 
 from trainlease.effects.machines.fake_world import Course
-from trainlease.model.observed import RowState
+from trainlease.model.observed import RowState, TrainingWord
 
 
 def test_the_own_database_away_keeps_a_job_waiting_and_says_so() -> None:
@@ -169,5 +169,24 @@ def test_no_password_is_in_any_object() -> None:
         await asyncio.sleep(400)
         for plural in ("platforms", "machines", "trainingjobs", "events"):
             assert "secret-password" not in str(town.kube.objects(plural))
+
+    in_town(scenario)
+
+
+def test_a_training_without_a_row_is_said_on_its_job_and_mended_by_one() -> None:
+    async def scenario(town: Town) -> None:
+        await town.create_job("caries", externalId="99")
+        job = await town.until_state("caries", "Succeeded")
+        await asyncio.sleep(5)
+        job = await town.job("caries")
+        assert condition(job, "Accepted")["status"] == "True"
+        assert "99" in condition(job, "Accepted")["message"]
+        before = len(town.writes("trainingjobs"))
+        await asyncio.sleep(3600)
+        assert len(town.writes("trainingjobs")) == before
+        town.databases["saturno"].edit_training("99", TrainingWord.WAITING)
+        await asyncio.sleep(600)
+        assert town.training("99") is TrainingWord.SUCCEEDED
+        assert condition(await town.job("caries"), "Accepted")["message"] == "for saturno"
 
     in_town(scenario)

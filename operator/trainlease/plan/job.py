@@ -33,7 +33,8 @@ class JobFacts:
     provider says; `started` when we saw it on; `held` whether any machine is held in this job's
     name; `run_id` the open attempt's MLflow run; `wait` what the queue says, and `said` when this
     process last wrote such a reason. `lease_gone`: the open attempt is stored, and its lease is
-    gone by a live GET.
+    gone by a live GET. `row_trouble`: why the training's own row cannot be written, empty if it
+    was, None while that is not known.
     """
 
     job: TrainingJob
@@ -47,6 +48,7 @@ class JobFacts:
     run_id: str | None = None
     wait: Wait | None = None
     said: datetime | None = None
+    row_trouble: str | None = None
 
     @property
     def status(self) -> TrainingJobStatus:
@@ -74,8 +76,10 @@ def decide(facts: JobFacts, now: datetime, settings: Settings) -> act.Action:
     for step in _STEPS:
         action = step(facts, now, settings)
         if action is not None:
-            return action
-    return act.Wait()
+            break
+    else:
+        action = act.Wait()
+    return _row_said(facts, action, now) if isinstance(action, act.Wait) else action
 
 
 def accepted_status(
@@ -291,12 +295,30 @@ def _accepted(facts: JobFacts, status: TrainingJobStatus, now: datetime) -> Trai
         JobCondition.ACCEPTED,
         True,
         "Accepted",
-        f"for {facts.platform.name}",
+        _acceptance(facts, facts.platform),
         now=now,
         generation=facts.job.metadata.generation,
     )
     model = status.model or registered_model(facts.job)
     return status.but(model=model, conditions=conditions)
+
+
+def _acceptance(facts: JobFacts, platform: Platform) -> str:
+    """For whom it was accepted, and what keeps the training's own row from following it."""
+    whom = f"for {platform.name}"
+    old = cond.get(facts.status.conditions, JobCondition.ACCEPTED)
+    if facts.row_trouble is None and old is not None and old.message.startswith(f"{whom};"):
+        return old.message
+    return f"{whom}; {facts.row_trouble}" if facts.row_trouble else whom
+
+
+def _row_said(facts: JobFacts, rest: act.Wait, now: datetime) -> act.Action:
+    """A row that cannot be written is said as soon as it is known, also of a finished job."""
+    if facts.row_trouble is None or not cond.is_true(
+        facts.status.conditions, JobCondition.ACCEPTED
+    ):
+        return rest
+    return _report(facts, _accepted(facts, facts.status, now), rest)
 
 
 def _report(facts: JobFacts, status: TrainingJobStatus, rest: act.Wait | None = None) -> act.Action:

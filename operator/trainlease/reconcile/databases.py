@@ -91,10 +91,15 @@ class Databases:
         done = link.words.get(entry.job_uid), link.saying.get(entry.job_uid)
         return all(known is None or known < word for known in done)
 
-    def word_trouble(self, job_uid: str, platform: str) -> str:
-        """Why a training's row could not be written, if a person must act."""
+    def word_trouble(self, job_uid: str, platform: str) -> str | None:
+        """Why a training's row could not be written, if a person must act; empty if it was.
+
+        None while this process has told nothing of it yet.
+        """
         link = self._links.get(platform)
-        return link.word_troubles.get(job_uid, "") if link else ""
+        if link is None:
+            return None
+        return link.word_troubles.get(job_uid, "" if job_uid in link.words else None)
 
     # -- telling ---------------------------------------------------------------------------------
 
@@ -167,7 +172,8 @@ class Databases:
         try:
             await link.call(lambda database: database.tell_training(entry), self._check)
             link.words[entry.job_uid] = max(word, link.words.get(entry.job_uid, word))
-            link.word_troubles.pop(entry.job_uid, None)
+            if link.word_troubles.pop(entry.job_uid, None):
+                self._ring("job", f"{entry.namespace}/{entry.name}")
         except NeedsPerson as error:
             link.words[entry.job_uid] = word  # until the next compare: a person must act first
             link.word_troubles[entry.job_uid] = str(error)
@@ -286,7 +292,6 @@ class Databases:
             else:
                 self._keep(link, machine.uid, known)
         link.words.clear()
-        link.word_troubles.clear()
         link.compared_at = self._ports.clock.now()
         self._wake_all()
 

@@ -13,6 +13,7 @@ from trainlease.model.errors import NotFound, TrainleaseError
 from trainlease.model.machine import CLAIM, Holder, Machine
 from trainlease.model.machine_lease import MachineLease
 from trainlease.model.observed import MachineView, Power
+from trainlease.model.platform import Platform
 from trainlease.model.reasons import MachineState
 from trainlease.model.training_job import TrainingJob
 from trainlease.plan import words
@@ -141,9 +142,10 @@ class Facts:
             gone = lease is None
         machine = self._machine_of(lease)
         attempt = lease.spec.attempt if lease else None
+        platform = self._context.store.platform_of(job.namespace)
         return JobFacts(
             job=job,
-            platform=self._context.store.platform_of(job.namespace),
+            platform=platform,
             lease=lease,
             lease_gone=gone,
             machine=machine,
@@ -152,7 +154,14 @@ class Facts:
             held=self._is_held(job),
             run_id=self._context.results.run_id(job, attempt) if attempt else None,
             wait=self._context.memory.waits.get(lease.uid) if lease else None,
+            said=self._context.memory.said.get(job.uid),
+            row_trouble=self._row_trouble(job, platform),
         )
+
+    def _row_trouble(self, job: TrainingJob, platform: Platform | None) -> str | None:
+        if platform is None or job.spec.external_id is None:
+            return None
+        return self._context.databases.word_trouble(job.uid, platform.name)
 
     def _open_lease(self, job: TrainingJob) -> MachineLease | None:
         """The lease of the attempt that is under way; never that of one with an outcome."""

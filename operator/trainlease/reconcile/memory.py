@@ -29,6 +29,8 @@ class Memory:
     """Claims in which this process issued a start that may have landed."""
     waits: dict[str, Wait] = field(default_factory=dict)
     """What each lease without a machine waits for, as the queue said last, by lease uid."""
+    said: dict[str, datetime] = field(default_factory=dict)
+    """When a job was last written with such a reason, by job uid."""
 
     def saw(self, machine: Machine, view: MachineView, now: datetime) -> bool:
         """Keep what a provider said; whether it says something new."""

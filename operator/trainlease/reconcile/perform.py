@@ -26,7 +26,7 @@ from trainlease.model.errors import (
 )
 from trainlease.model.machine import Machine
 from trainlease.model.machine_lease import MachineLease
-from trainlease.model.reasons import Cause, Outcome
+from trainlease.model.reasons import Cause, JobState, Outcome
 from trainlease.model.training_job import Attempt, TrainingJob, lease_name
 from trainlease.plan import actions as act
 from trainlease.plan import outcome, workload
@@ -221,6 +221,10 @@ async def set_outcome(context: Context, action: act.SetOutcome) -> None:
 
 async def write_job(context: Context, action: act.WriteJob) -> None:
     await _write_status(context, action.job, action.status)
+    if action.status.state is JobState.WAITING:
+        context.memory.said[action.job.uid] = context.now()
+    else:
+        context.memory.said.pop(action.job.uid, None)
 
 
 async def create_lease(context: Context, action: act.CreateLease) -> None:
