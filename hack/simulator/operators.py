@@ -37,7 +37,6 @@ class Running:
 
     process: Process
     watch: "_Watch"
-    unsubscribe: Callable[[], None]
 
 
 @dataclass
@@ -64,11 +63,16 @@ class Operators:
         ports = self.connect(process.name, line, process)
         operator = Operator(ports, self.settings, process.name, table=self._wrapped())
         watch = _Watch(self, name, process, operator)
-        unsubscribe = self.kube.subscribe(watch.event)
         watch.begin()
-        self._running[name] = Running(process, watch, unsubscribe)
+        self._running[name] = Running(process, watch)
         task = process.start(self.grounds.loop, operator.run())
         task.add_done_callback(partial(self._ended, name))
+
+    def tell(self, word: str, plural: str, body: dict[str, Any]) -> None:
+        """An object has changed: the event is on its way to each process that runs."""
+        if plural in WATCHED:
+            for running in self._running.values():
+                running.watch.event(word, plural, body)
 
     def kill(self, name: str) -> None:
         """SIGKILL; another process is started after a while."""
@@ -109,9 +113,7 @@ class Operators:
         self.grounds.later(length, self.grounds.loop.thaw, process)
 
     def _bury(self, name: str) -> None:
-        running = self._running[name]
-        running.unsubscribe()
-        self.grounds.loop.kill(running.process)
+        self.grounds.loop.kill(self._running[name].process)
 
     def _ended(self, name: str, task: "asyncio.Task[None]") -> None:
         """Its main task came to an end without having been killed."""
@@ -156,7 +158,7 @@ class _Watch:
                 self.event("ADDED", plural, body)
 
     def event(self, word: str, plural: str, body: dict[str, Any]) -> None:
-        if plural not in WATCHED or self.process.dead:
+        if self.process.dead:
             return
         grounds = self.operators.grounds
         now = grounds.loop.time()

@@ -21,6 +21,8 @@ _PLATFORMS = ("saturno", "nutresa", "latam", "andina")
 _POOLS = ("onprem", "cloud")
 _IMAGE = "registry/train:1"
 HOLDS = "ops"
+_RARE = ("TakeOff", "DeleteJob", "TurnOff", "set_alias", "set_stage")
+"""Where a call is made in few worlds only, so that more aims are needed for a hit."""
 
 
 @dataclass(frozen=True)
@@ -316,8 +318,13 @@ def _rates(rng: Random) -> dict[Fault, float]:
 def _aims(rng: Random, actions: Sequence[str]) -> tuple[Aim, ...]:
     if not actions:
         return ()
+    rare = [action for action in _RARE if action in actions]
     aims = tuple(
-        Aim(rng.choice(actions), rng.choice(tuple(Fault)), rng.choice((0, 0, 1, 2, 4)))
+        Aim(
+            rng.choice(rare if rare and rng.random() < 0.3 else actions),
+            rng.choice(tuple(Fault)),
+            rng.choice((0, 0, 0, 1, 3)),
+        )
         for _ in range(rng.randint(0, 4))
     )
     return tuple(aim for aim in aims if can_meet(aim.action, aim.fault, guarded=True))

@@ -211,6 +211,7 @@ class World:
         more = _changes(before, after) if self.trace.lines is not None else ""
         fact = Wrote(self.loop.time(), by, plural, namespace, name, before, after, text)
         self.see(fact, line, more, text)
+        self.operators.tell(verb, plural, body)
         if plural == "trainingjobs" and after is None:
             self.grounds.later(self.rng.uniform(0.05, 5.0), self._collect)
 
