@@ -13,8 +13,9 @@ _PARTS = {
     "control_plane_factory": "control-plane",
     "mariadb_servers": "MariaDB",
     "mlflow_server": "MLflow",
+    "stage": "faults",
 }
-"""The bed's fixtures by the part that they stand for."""
+"""Fixtures by the part that they stand for: the bed's, and a site of a suite's own."""
 _COMPUTING = "tests/simulator"
 
 

@@ -128,6 +128,12 @@ class Proxy:
         rule.drop()
         return self._add(rule)
 
+    def clear(self) -> None:
+        """Drop what is held, and catch nothing more."""
+        rules, self._catches = self._catches, []
+        for rule in rules:
+            rule.drop()
+
     def close(self) -> None:
         """End every connection; what is held is dropped."""
         if self._thread.is_alive():

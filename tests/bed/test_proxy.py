@@ -140,6 +140,17 @@ def test_an_answer_that_is_dropped_has_landed(proxy: Proxy, got: list[str]) -> N
     assert [said.body for said in rule.caught] == [b"a", b"b"]
 
 
+def test_a_proxy_that_is_cleared_holds_nothing(proxy: Proxy, got: list[str]) -> None:
+    caught = proxy.catch(lambda said: True, Moment.BEFORE)
+    thread, answers = later(ask, proxy, "held")
+    caught.wait(10)
+    proxy.clear()
+    thread.join()
+    assert answers == [""]
+    assert ask(proxy, "next").endswith("next")
+    assert got == ["next"]
+
+
 def test_bytes_are_held_before_and_after_the_server(echo: Proxy) -> None:
     before = echo.catch(lambda said: said.body == b"before", Moment.BEFORE)
     thread, answers = later(exchange, echo, "before")

@@ -11,6 +11,7 @@ from tests.platforms.backends import CLUSTER, SqlBackend, entry, rows_of, traini
 
 from bed import MariaDB
 from trainlease.effects.platforms.base import Database
+from trainlease.effects.platforms.engines import open_engine
 from trainlease.effects.platforms.sql import SqlDatabase
 from trainlease.model.errors import (
     AnswerLost,
@@ -62,6 +63,17 @@ async def every_call(database: Database, backend: SqlBackend) -> list[Trainlease
             await call
         errors.append(raised.value)
     return errors
+
+
+async def test_a_server_ends_a_connection_that_stands_still_and_its_locks_with_it(
+    saturno: SqlBackend,
+) -> None:
+    """Else a frozen operator would keep its successor from writing for as long as it is frozen."""
+    engine = open_engine("saturno", saturno.dsn, timeout=SHORT)
+    with engine.connect() as connection:
+        idle = connection.exec_driver_sql("SELECT @@SESSION.wait_timeout").scalar()
+    engine.dispose()
+    assert idle == 15
 
 
 async def test_a_server_that_is_gone_is_unavailable_and_comes_back(

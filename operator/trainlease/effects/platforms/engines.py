@@ -18,7 +18,10 @@ from trainlease.effects.platforms.columns import Column, Tables, mysql_column, s
 from trainlease.model.errors import BadSpec
 
 _LOCK_WAIT = 3
-_RECYCLE = 60  # shorter than any idle limit of a server or a firewall on the way
+_IDLE = 15
+"""Seconds after which the server ends a connection that says nothing: what stands still in a
+transaction (a frozen operator, a host that is gone) must not keep its row locks for hours."""
+_RECYCLE = 10  # shorter than _IDLE, and than any firewall on the way
 _MYSQL = ("mysql", "mysql+pymysql", "mariadb", "mariadb+pymysql")
 _SQLITE = ("sqlite", "sqlite+pysqlite")
 # An option in a dsn may name files to read or commands to send: these are all that one needs.
@@ -69,7 +72,8 @@ def unsafe_tables(connection: sa.Connection, names: Iterable[str]) -> list[tuple
 def _mysql_engine(url: sa.URL, timeout: float) -> sa.Engine:
     lock_wait = max(1, min(_LOCK_WAIT, int(timeout) - 1))
     session = (
-        f"SET SESSION innodb_lock_wait_timeout={lock_wait}, time_zone='+00:00', "
+        f"SET SESSION innodb_lock_wait_timeout={lock_wait}, wait_timeout={_IDLE}, "
+        "time_zone='+00:00', "
         "sql_mode=CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"
     )
     options: dict[str, object] = {

@@ -1,0 +1,151 @@
+"""A platform's database killed, frozen, read-only, restored from older rows, edited by hand.
+
+Whatever it was, the rows follow the ledger with one write a row; a person's own word stays.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.faults.conftest import Figure
+from tests.faults.crew import PATIENCE, Crew
+from tests.faults.stage import PROMISES, Scene, Stage
+
+from bed.mariadb import MariaDB
+from bed.platform_schemas import Door
+from bed.waiting import wait_until
+from demo.judge_claims import free_after_end, outcome_before_free
+
+AWAY = "nutresa"
+"""Whose database it is: not needed for the jobs of saturno."""
+ROUNDS = int(os.environ.get("TRAINLEASE_ROUNDS", "1"))
+"""How often each outage is played; more of them make the percentiles of a benchmark."""
+
+Switch = Callable[[MariaDB], None]
+OUTAGES: dict[str, tuple[Switch, Switch]] = {
+    "killed": (MariaDB.kill, MariaDB.restart),
+    "frozen": (MariaDB.freeze, MariaDB.thaw),
+    "read-only": (
+        lambda server: server.set_read_only(True),
+        lambda server: server.set_read_only(False),
+    ),
+}
+
+
+def running(stage: Stage) -> tuple[Scene, str]:
+    scene = stage.scene()
+    scene.until_free()
+    title = scene.apply_job()
+    scene.until_runs(title)
+    return scene, title
+
+
+def until_told(scene: Scene, *, occupied: bool) -> None:
+    stage, machine = scene.stage, scene.machines[0]
+    wait_until(lambda: stage.words(machine).get(AWAY) is occupied, PATIENCE, "its row", every=0.01)
+
+
+@pytest.mark.parametrize("round_", range(ROUNDS))
+@pytest.mark.parametrize("outage", OUTAGES)
+def test_away_while_a_training_ends(
+    stage: Stage, crew: Crew, figure: Figure, outage: str, round_: int
+) -> None:
+    """The machine is Free with a debt; the debt is paid by one write once it is back."""
+    begin, end = OUTAGES[outage]
+    crew.lead()
+    scene, title = running(stage)
+    before = stage.changes(AWAY, scene.machines[0])
+    begin(stage.server(AWAY))
+    scene.open_gates()
+    scene.until(lambda: scene.machine().get("debts") == [AWAY])
+    assert scene.machine()["state"] == "Free"
+    end(stage.server(AWAY))
+    back = time.monotonic()
+    until_told(scene, occupied=False)
+    figure(f"convergence after it was {outage}, seconds", time.monotonic() - back)
+    scene.until_rest()
+    assert stage.changes(AWAY, scene.machines[0]) == before + 1
+    assert scene.outcomes(title) == ["Succeeded"]
+    scene.must_keep()
+
+
+def test_restored_to_free_while_the_training_runs(
+    stage: Stage, crew: Crew, tmp_path: Path, figure: Figure
+) -> None:
+    crew.lead(TRAINLEASE_COMPARE_EVERY="2")
+    scene = stage.scene()
+    scene.until_free()
+    stage.server(AWAY).save(tmp_path / "saved")
+    before = stage.changes(AWAY, scene.machines[0])
+    title = scene.apply_job()
+    scene.until_runs(title)
+    stage.server(AWAY).restore(tmp_path / "saved")
+    back = time.monotonic()
+    until_told(scene, occupied=True)
+    figure("convergence after older rows were restored, seconds", time.monotonic() - back)
+    assert stage.changes(AWAY, scene.machines[0]) == before + 1
+    scene.open_gates()
+    scene.until_rest()
+    assert stage.changes(AWAY, scene.machines[0]) == before + 2
+    assert scene.outcomes(title) == ["Succeeded"]
+    scene.must_keep()
+
+
+def test_restored_to_occupied_after_the_training(
+    stage: Stage, crew: Crew, tmp_path: Path, figure: Figure
+) -> None:
+    crew.lead(TRAINLEASE_COMPARE_EVERY="2")
+    scene, title = running(stage)
+    stage.server(AWAY).save(tmp_path / "saved")
+    before = stage.changes(AWAY, scene.machines[0])
+    scene.open_gates()
+    scene.until_rest()
+    stage.server(AWAY).restore(tmp_path / "saved")
+    back = time.monotonic()
+    until_told(scene, occupied=False)
+    figure("convergence after older rows were restored, seconds", time.monotonic() - back)
+    scene.until_rest()
+    assert stage.changes(AWAY, scene.machines[0]) == before + 1
+    assert scene.outcomes(title) == ["Succeeded"]
+
+
+def test_set_free_by_hand_while_the_training_runs(stage: Stage, crew: Crew, figure: Figure) -> None:
+    crew.lead(TRAINLEASE_COMPARE_EVERY="2")
+    scene, title = running(stage)
+    before = stage.changes(AWAY, scene.machines[0])
+    by_hand(scene, busy=0)
+    edited = time.monotonic()
+    until_told(scene, occupied=True)
+    figure("convergence after an edit (compare every 2 s), seconds", time.monotonic() - edited)
+    assert stage.changes(AWAY, scene.machines[0]) == before + 2
+    scene.open_gates()
+    scene.until_rest()
+    assert scene.outcomes(title) == ["Succeeded"]
+    said_by_a_person = (free_after_end, outcome_before_free)
+    scene.must_keep(*(promise for promise in PROMISES if promise not in said_by_a_person))
+
+
+def test_taken_by_hand_is_theirs_until_they_free_it(stage: Stage, crew: Crew) -> None:
+    crew.lead(TRAINLEASE_COMPARE_EVERY="2")
+    scene = stage.scene()
+    scene.until_free()
+    by_hand(scene, busy=1)
+    scene.until(lambda: scene.condition("Available").get("reason") == "OccupiedElsewhere")
+    before = stage.changes(AWAY, scene.machines[0])
+    title = scene.apply_job()
+    scene.until(lambda: "OccupiedElsewhere" in str(scene.job(title)))
+    assert stage.changes(AWAY, scene.machines[0]) == before
+    by_hand(scene, busy=0)
+    scene.until_runs(title)
+    scene.open_gates()
+    scene.until_rest()
+    assert scene.outcomes(title) == ["Succeeded"]
+    scene.must_keep()
+
+
+def by_hand(scene: Scene, busy: int) -> None:
+    """What a person at the platform's console types."""
+    door = Door(scene.stage.server(AWAY), AWAY)
+    door.execute("UPDATE gpu_hosts SET busy = ? WHERE hostname = ?", busy, scene.machines[0])
