@@ -87,6 +87,8 @@ class Looks:
         action = self._with_report(facts, claim.decide(facts, self._context.now(), self._settings))
         if not await self._do(action):
             return self._seconds(action, self._settings.observe_every)
+        if isinstance(action, act.TurnOff):  # its end rings; until then it is asked now and then
+            return self._settings.call_timeout
         return self._settings.observe_every if isinstance(action, _BEGUN) else 0
 
     def _with_report(self, facts: MachineFacts, action: act.Action) -> act.Action:
