@@ -124,6 +124,22 @@ def test_a_platform_may_go_when(
     assert lets_go(action) is want, says
 
 
+@pytest.mark.parametrize(
+    ("says", "platform", "when", "want"),
+    [
+        ("they may still get it", a_platform(), NOW, False),
+        ("its time is over", a_platform(), LATER, True),
+        ("it was only observed", a_platform(mode=Mode.OBSERVE), NOW, True),
+    ],
+)
+def test_a_platform_with_trainings_without_a_last_word(
+    says: str, platform: Any, when: Any, want: bool
+) -> None:
+    rows = {FREE.uid: known(FREE)}
+    action = of_platform(a_leaving(platform), [FREE], rows, when, SETTINGS, has_open_trainings=True)
+    assert lets_go(action) is want, says
+
+
 def test_a_person_may_abandon_the_database_of_a_platform_that_is_deleted() -> None:
     leaving = a_leaving(a_platform(), **{ABANDON_DATABASE: "true"})
     assert lets_go(of_platform(leaving, [FREE], {}, NOW, SETTINGS))

@@ -49,12 +49,16 @@ class Town:
 
     async def build(self) -> None:
         for name in PLATFORMS:
-            dsn = base64.b64encode(b"fake://secret-password").decode()
-            meta = {"name": f"{name}-db", "namespace": SYSTEM}
-            await self.kube.create("secrets", {"metadata": meta, "data": {"dsn": dsn}})
+            await self.create_secret(name)
             await self.kube.create("platforms", {"metadata": {"name": name}, "spec": _owner(name)})
         for name in MACHINES:
             await self.kube.create("machines", {"metadata": {"name": name}, "spec": _slot()})
+
+    async def create_secret(self, platform: str) -> None:
+        """The address of its database."""
+        dsn = base64.b64encode(b"fake://secret-password").decode()
+        meta = {"name": f"{platform}-db", "namespace": SYSTEM}
+        await self.kube.create("secrets", {"metadata": meta, "data": {"dsn": dsn}})
 
     def start_operator(self, identity: str = "one", **ports: Any) -> Operator:
         """An operator process with a watch of its own."""

@@ -38,11 +38,15 @@ def of_platform(
     known: Mapping[str, RowKnowledge],
     now: datetime,
     settings: Settings,
+    *,
+    has_open_trainings: bool = False,
 ) -> act.Action:
-    """Take it off once every machine's row there is free, it was abandoned, or its time is over.
+    """Take it off once all there is said, it was abandoned, or its time is over.
 
-    `known`: what was last heard of each machine's row there, by machine uid. A leaving platform is
-    told of no new claim, so each row becomes free as the claims that it was told of end.
+    All is said once every machine's row is free and every training has its last word: once it has
+    gone nobody knows the database any more. `known`: what was last heard of each machine's row
+    there, by machine uid. A leaving platform is told of no new claim, so each row becomes free as
+    the claims that it was told of end. `has_open_trainings`: also where that is not known.
     """
     if not platform.deleting:
         return _put_on(platform) if platform.is_enforced else act.Wait()
@@ -55,8 +59,8 @@ def of_platform(
     )
     if is_used:
         return act.Wait()
-    is_free = all(_is_row_free(m, known.get(m.uid)) for m in machines)
-    if is_free or abandoned or not platform.is_enforced or _is_overdue(platform, now, settings):
+    is_said = all(_is_row_free(m, known.get(m.uid)) for m in machines) and not has_open_trainings
+    if is_said or abandoned or not platform.is_enforced or _is_overdue(platform, now, settings):
         return _take_off(platform)
     return act.Wait()
 

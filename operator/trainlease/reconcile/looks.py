@@ -162,13 +162,13 @@ class Looks:
         if platform is None:
             await self._context.databases.drop(name)
             return None
-        if await self._do(self._platforms.finalizer(platform)):
+        if await self._do(await self._platforms.finalizer(platform)):
             return 0
         delay = await self._context.databases.tend(platform)
         status = self._platforms.status(platform)
         if status != platform.status:
             await self._do(act.WritePlatform(platform, status))
-        return delay
+        return min(delay, self._settings.observe_every) if platform.deleting else delay
 
     async def _queue(self, _: str) -> float | None:
         await self._placing.turn(self._do)

@@ -3,6 +3,7 @@
 *In sync* is said only from a full compare that read every row back.
 """
 
+from trainlease.model.errors import NeedsPerson, Unavailable
 from trainlease.model.platform import Platform, PlatformStatus
 from trainlease.plan import actions as act
 from trainlease.plan import finalizers, rows
@@ -16,13 +17,31 @@ class Platforms:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def finalizer(self, platform: Platform) -> act.Action:
+    async def finalizer(self, platform: Platform) -> act.Action:
         """What its finalizer needs now."""
         link = self._context.databases.link(platform.name)
         known = link.rows if link else {}
         machines = [self._context.store.machines[n] for n in sorted(self._context.store.machines)]
         now = self._context.now()
-        return finalizers.of_platform(platform, machines, known, now, self._context.settings)
+        return finalizers.of_platform(
+            platform,
+            machines,
+            known,
+            now,
+            self._context.settings,
+            has_open_trainings=platform.deleting and await self._has_open_trainings(platform),
+        )
+
+    async def _has_open_trainings(self, platform: Platform) -> bool:
+        """Whether a training there may lack its last word: so it is while nobody can say."""
+        databases = self._context.databases
+        link = databases.link(platform.name)
+        if link is None or not link.is_ready:
+            return True
+        try:
+            return bool(await databases.open_trainings(platform.name))
+        except (Unavailable, NeedsPerson):
+            return True
 
     def status(self, platform: Platform) -> PlatformStatus:
         """Equal to the stored one where nothing has changed."""
