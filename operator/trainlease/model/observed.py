@@ -297,8 +297,13 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class ModelState:
-    """A registered model: who is Production, what was before, whether a person holds it."""
+    """A registered model: who is Production, what was before, whether a person holds it.
+
+    `begun` are versions whose promotion was begun and not seen through: a move of the alias to
+    one of them may be under way.
+    """
 
     production: ModelVersion | None
     previous: int | None
     held: bool = False
+    begun: tuple[int, ...] = ()

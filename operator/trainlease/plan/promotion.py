@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from trainlease.model import tracking as word
 from trainlease.model.observed import ModelState, ModelVersion
 from trainlease.model.training_job import Goal, Promote, PromoteMode
 
 MLFLOW_INFINITY = 1.797e308
 """MLflow stores inf as the largest double, which would win for ever."""
 _NAMES_SHOWN = 20
-_PROMOTED = "promoted"
 
 
 class PromotionReason(StrEnum):
@@ -81,8 +81,8 @@ def is_finite(value: float) -> bool:
 def _already(candidate: ModelVersion) -> Promotion:
     """Promoted before the operator could say so, then it keeps its reason; or by a person."""
     sentence = candidate.reason
-    if not sentence.startswith(_PROMOTED):
-        sentence = f"{_PROMOTED}: v{candidate.version} is Production already"
+    if not sentence.startswith(word.PROMOTES):
+        sentence = f"{word.PROMOTES}: v{candidate.version} is Production already"
     return Promotion(True, PromotionReason.ALREADY, sentence)
 
 
@@ -127,7 +127,7 @@ def _with_mode(rule: Promote, candidate: ModelVersion, verdict: Promotion) -> Pr
 def _first(rule: Promote, candidate: ModelVersion, state: ModelState) -> Promotion:
     value = _shown(candidate.metrics[rule.metric])[0]
     why = "the first version" if state.previous is None else "no version was Production"
-    return Promotion(True, PromotionReason.FIRST, f"{_PROMOTED}: {why}, {rule.metric} {value}")
+    return Promotion(True, PromotionReason.FIRST, f"{word.PROMOTES}: {why}, {rule.metric} {value}")
 
 
 def _incomparable(
@@ -159,7 +159,7 @@ def _compared(rule: Promote, candidate: ModelVersion, incumbent: ModelVersion) -
     gain = _exact(ours) - _exact(theirs) if higher else _exact(theirs) - _exact(ours)
     if gain > 0 and gain >= _exact(rule.min_gain):
         sign = ">" if higher else "<"
-        sentence = f"{_PROMOTED} over v{incumbent.version}: {rule.metric} {new} {sign} {old}"
+        sentence = f"{word.PROMOTES} over v{incumbent.version}: {rule.metric} {new} {sign} {old}"
         return Promotion(True, PromotionReason.BETTER, sentence)
     text = (
         f"{rule.metric} {new} is not {'above' if higher else 'below'} v{incumbent.version}'s {old}"

@@ -24,6 +24,7 @@ from trainlease.effects.metrics import catalog
 from trainlease.effects.metrics.base import Metrics
 from trainlease.effects.tracking.base import Tracker
 from trainlease.model import tracking as word
+from trainlease.model.base import joined
 from trainlease.model.errors import (
     BadSpec,
     Conflict,
@@ -33,7 +34,7 @@ from trainlease.model.errors import (
     TrainleaseError,
     Unavailable,
 )
-from trainlease.model.observed import Exit, ModelVersion, NewRun, RunStatus
+from trainlease.model.observed import Exit, ModelState, ModelVersion, NewRun, RunStatus
 from trainlease.model.reasons import Cause, JobState, Outcome
 from trainlease.model.settings import Settings
 from trainlease.model.training_job import Attempt, TrainingJob, TrainingJobStatus
@@ -55,6 +56,9 @@ AttemptId = tuple[str, int]
 REFUSED = "Refused"
 _PERSON_DELAY = 60.0
 _JUDGE_TRIES = 3
+_LATEST = 30.0
+"""Seconds until a request that nobody waits for any more has landed, if MLflow answers others: it
+is sent within three times a request's patience (effects.tracking.mlflow), or never."""
 log = structlog.get_logger(__name__)
 
 
@@ -91,6 +95,7 @@ class Results:
         self._not_before: dict[str, float] = {}
         self._refused: dict[str, None] = {}
         self._models: dict[str, asyncio.Lock] = {}
+        self._begun: dict[str, dict[int, float]] = {}
 
     @property
     def trouble(self) -> str | None:
@@ -138,6 +143,9 @@ class Results:
 
     def is_due(self, job: TrainingJob) -> bool:
         """Whether `record` has something to do now; costs nothing."""
+        model = registered_model(job)
+        if model is not None and job.is_finished:
+            self._models.setdefault(model, asyncio.Lock())  # swept, whoever recorded it
         if job.deleting or plan.is_recorded(job):
             self._forget(job.uid)
             return False
@@ -266,10 +274,11 @@ class Results:
         return made.run_id
 
     async def _kill(self, run_id: str) -> None:
-        """End the run of an attempt that nobody speaks of any more."""
+        """End the run of an attempt that nobody speaks of any more, if it was not ended before."""
         tags = {word.OUTCOME: str(Outcome.CANCELLED), word.CAUSE: str(Cause.CANCELLED)}
         with suppress(NotFound):
-            await self._ask(self._server.end_run, run_id, RunStatus.KILLED, tags, "")
+            if not (await self._ask(self._server.run, run_id)).ended:
+                await self._ask(self._server.end_run, run_id, RunStatus.KILLED, tags, "")
 
     # -- a finished job's version ----------------------------------------------------------------
 
@@ -317,10 +326,24 @@ class Results:
                 reason = {word.REASON: verdict.sentence}
                 await self._ask(self._server.describe, model, number, reason)
                 return verdict
+            if verdict.reason is not Reason.ALREADY:
+                self._wait_for_moves(model, state)
+                self._begun[model].pop(number, None)
             with suppress(Conflict):
                 await self._ask(self._server.promote, model, number, over, verdict.sentence)
                 return verdict
         raise Conflict(f"the alias production of {model} moves too often")
+
+    def _wait_for_moves(self, model: str, state: ModelState) -> None:
+        """Unavailable while an earlier move of the alias may land after one that is sent now.
+
+        Whoever sent it, it has landed so long after MLflow was first seen to answer again.
+        """
+        now, known = self._clock.monotonic(), self._begun.get(model, {})
+        seen = self._begun[model] = {v: known.get(v, now) for v in state.begun}
+        late = [f"v{version}" for version, since in seen.items() if now < since + _LATEST]
+        if late:
+            raise Unavailable(f"the alias production of {model} may yet move to {joined(late)}")
 
     # -- MLflow away, and back -------------------------------------------------------------------
 

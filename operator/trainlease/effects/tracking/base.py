@@ -53,13 +53,16 @@ class Tracker(Protocol):
         ...
 
     async def model_state(self, model: str) -> ModelState:
-        """Who is Production now (by the alias), and what was before."""
+        """Who is Production now (by the alias), what was before, and what may become it yet."""
         ...
 
     async def promote(self, model: str, version: int, previous: int | None, reason: str) -> None:
         """Alias production -> version, previous -> the old one; mirror stages; tag the reason.
 
         Conflict if production is neither `previous` nor the version itself: somebody moved it.
+        A move whose answer was lost may land later, and MLflow has no compare-and-set: until
+        `ModelState.begun` is empty again, or long enough, no other move may be sent. For that the
+        reason begins with `word.PROMOTES`.
         """
         ...
 

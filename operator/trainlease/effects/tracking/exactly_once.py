@@ -6,7 +6,9 @@ afterwards, and one of the twins is kept: the one that was handed out before (it
 tag), else the oldest. Each verb may stop after any of its requests and be called again.
 Versions are made one at a time for each model (two at once end in HTTP 500 on some databases).
 
-The alias `production` is the truth; stages are a mirror for those who still read them.
+The alias `production` is the truth; stages are a mirror for those who still read them. A version
+that is to be promoted says so (its reason) before the alias moves, and says that it was promoted
+after: in between the move may be under way, whoever sent it and whatever became of him.
 """
 
 import asyncio
@@ -93,7 +95,7 @@ class ExactlyOnce:
                 found = await self.api.versions(model, run_id)
             if not found:
                 raise Unavailable("MLflow does not show the version that it has just made")
-            chosen = await self._one_version(found)
+            chosen = await self._one_version(model, found)
             row = await self.api.version(model, chosen.version)
             for key, value in tags.items():
                 if key not in row.tags:
@@ -105,31 +107,37 @@ class ExactlyOnce:
             row = await self.api.model(model)
         except NotFound:
             return ModelState(production=None, previous=None)
+        current = row.aliases.get(word.PRODUCTION)
+        versions = await self.api.versions(model)
         return ModelState(
             production=await self._production(model, row),
             previous=row.aliases.get(word.PREVIOUS),
             held=word.is_hold(row.tags.get(word.HOLD)),
+            begun=tuple(v.version for v in versions if _is_begun(v) and v.version != current),
         )
 
     async def promote(self, model: str, version: int, previous: int | None, reason: str) -> None:
         async with self._lock(model):
             row = await self.api.version(model, version)
+            if row.tags.get(word.REASON) != reason:
+                await self.api.tag_version(model, version, word.REASON, reason)
+            # Read after that is said: whoever leads next sees it, and waits for what we may send.
             aliases = (await self.api.model(model)).aliases
             current = aliases.get(word.PRODUCTION)
             if current not in (previous, version):
                 raise Conflict(f"the alias production of {model} was moved meanwhile")
-            if row.tags.get(word.REASON) != reason:
-                await self.api.tag_version(model, version, word.REASON, reason)
-            over = aliases.get(word.PREVIOUS) if current == version else current
+            before = aliases.get(word.PREVIOUS)
+            if current is not None and current != version:
+                incumbent = await self.api.version(model, current)
+                if _is_begun(incumbent):  # its own promoter has not come back to say so yet
+                    await self._mark(incumbent, before)
             if current != version:
                 # The way back stands before it is needed.
                 if previous is not None:
                     await self.api.set_alias(model, word.PREVIOUS, previous)
                 await self.api.set_alias(model, word.PRODUCTION, version)
-            if word.PROMOTED not in row.tags:
-                # After the alias: a version that was never Production must not look rolled back.
-                mark = word.FIRST if over is None else f"over v{over}"
-                await self.api.tag_version(model, version, word.PROMOTED, mark)
+            # After the alias: a version that was never Production must not look rolled back.
+            await self._mark(row, before if current == version else current)
             await self._mirror(model, version)
 
     async def mirror(self, model: str) -> None:
@@ -214,6 +222,12 @@ class ExactlyOnce:
         for twins in ours.values():
             await self._delete_twin_versions(twins, row.aliases.values())
 
+    async def _mark(self, row: VersionRow, over: int | None) -> None:
+        """Say on a version that it was made Production, and in whose place."""
+        if word.PROMOTED not in row.tags:
+            mark = word.FIRST if over is None else f"over v{over}"
+            await self.api.tag_version(row.model, row.version, word.PROMOTED, mark)
+
     async def _store_tail(self, run_id: str, log_tail: str) -> dict[str, str]:
         """The log's tail is a help, not a result: an artifact store that is away stops nothing."""
         if not log_tail:
@@ -238,7 +252,7 @@ class ExactlyOnce:
             )
         return logged[0] if logged else None
 
-    async def _one_version(self, found: Sequence[VersionRow]) -> VersionRow:
+    async def _one_version(self, model: str, found: Sequence[VersionRow]) -> VersionRow:
         """Ours, without its younger twins; or the one that the training registered itself."""
         ours = sorted((v for v in found if word.JOB_UID in v.tags), key=lambda v: v.version)
         if not ours and len(found) > 1:
@@ -246,15 +260,18 @@ class ExactlyOnce:
             raise BadSpec(
                 f"the training registered {names} itself: register one, or leave it to us"
             )
-        await self._delete_twin_versions(ours)
+        if len(ours) > 1:
+            in_use = (await self.api.model(model)).aliases.values()
+            await self._delete_twin_versions(ours, in_use)
         return ours[0] if ours else found[0]
 
     async def _delete_twin_versions(
-        self, ours: Iterable[VersionRow], in_use: Collection[int] = ()
+        self, ours: Iterable[VersionRow], in_use: Collection[int]
     ) -> None:
-        """All but the first; never one that was or is in use."""
+        """All but the first; never one that was or is in use, by the rule or by a person."""
         for twin in sorted(ours, key=lambda version: version.version)[1:]:
-            if word.PROMOTED not in twin.tags and twin.version not in in_use:
+            was_used = word.PROMOTED in twin.tags or twin.stage in (word.STAGE, word.STAGE_BEFORE)
+            if not was_used and twin.version not in in_use:
                 with suppress(NotFound):
                     await self.api.delete_version(twin.model, twin.version)
 
@@ -298,6 +315,12 @@ def _key_of(run: RunRow) -> dict[str, str] | None:
 
 def _kept(found: Iterable[RunRow]) -> RunRow:
     return min(found, key=lambda run: (word.KEPT not in run.tags, run.started, run.run_id))
+
+
+def _is_begun(version: VersionRow) -> bool:
+    """Whether its promotion was begun and not seen through: its move of the alias may land yet."""
+    says = version.tags.get(word.REASON, "")
+    return says.startswith(word.PROMOTES) and word.PROMOTED not in version.tags
 
 
 def _is_ended_so(run: RunRow, status: RunStatus, tags: Mapping[str, str]) -> bool:

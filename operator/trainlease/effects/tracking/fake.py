@@ -33,7 +33,7 @@ class Call:
 
     @property
     def is_write(self) -> bool:
-        return self.verb in _WRITES
+        return self.verb in WRITES
 
 
 @dataclass
@@ -120,13 +120,19 @@ class FakeMlflow:
     # -- the inside ------------------------------------------------------------------------------
 
     def new_id(self, prefix: str) -> str:
-        self._numbers += 1
-        return f"{prefix}{self._numbers:032x}"
+        return f"{prefix}{self.new_number():032x}"
 
-    def new_run(self, experiment_id: str, tags: Mapping[str, str]) -> str:
+    def new_number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    def new_run(
+        self, experiment_id: str, tags: Mapping[str, str], started: int | None = None
+    ) -> str:
+        """`started` is the sender's word, as with MLflow: of two the later to land may be older."""
         run_id = self.new_id("")
-        order = len(self.runs)
-        self.runs[run_id] = RunRow(run_id, experiment_id, RunStatus.RUNNING, order, dict(tags))
+        started = self.new_number() if started is None else started
+        self.runs[run_id] = RunRow(run_id, experiment_id, RunStatus.RUNNING, started, dict(tags))
         self.params[run_id] = {}
         self.artifacts[run_id] = {}
         return run_id
@@ -150,7 +156,7 @@ class FakeMlflow:
 
 
 class FakeApi:
-    """One user's requests to the server."""
+    """One user's requests to the server; a way that does more than a gate overrides `request`."""
 
     def __init__(self, server: FakeMlflow, user: str, gate: Gate[Call]) -> None:
         self._server = server
@@ -158,12 +164,10 @@ class FakeApi:
         self._gate = gate
 
     async def experiment_id(self, name: str) -> str | None:
-        return await self._through(
-            "experiment_id", name, lambda: self._server.experiments.get(name)
-        )
+        return await self.request("experiment_id", name, lambda: self._server.experiments.get(name))
 
     async def experiment_ids(self) -> Sequence[str]:
-        return await self._through(
+        return await self.request(
             "experiment_ids", "", lambda: list(self._server.experiments.values())
         )
 
@@ -173,15 +177,17 @@ class FakeApi:
                 raise AlreadyExists("the experiment is there")
             self._server.experiments[name] = str(len(self._server.experiments) + 1)
 
-        await self._through("create_experiment", name, act)
+        await self.request("create_experiment", name, act)
 
     async def create_run(self, experiment_id: str, name: str, tags: Mapping[str, str]) -> None:
+        started = self._server.new_number()
+
         def act() -> None:
             if experiment_id not in self._server.experiments.values():
                 raise NotFound("there is no such experiment")
-            self._server.new_run(experiment_id, {**tags, "mlflow.runName": name})
+            self._server.new_run(experiment_id, {**tags, "mlflow.runName": name}, started)
 
-        await self._through("create_run", name, act)
+        await self.request("create_run", name, act)
 
     async def search_runs(
         self, experiment_ids: Sequence[str], tags: Mapping[str, str]
@@ -195,7 +201,7 @@ class FakeApi:
                 and all(run.tags.get(key) == value for key, value in tags.items())
             ]
 
-        return await self._through("search_runs", "", act)
+        return await self.request("search_runs", "", act)
 
     async def run(self, run_id: str) -> RunRow:
         def act() -> RunRow:
@@ -203,7 +209,7 @@ class FakeApi:
                 raise NotFound("there is no such run")
             return self._server.runs[run_id]
 
-        return await self._through("run", run_id, act)
+        return await self.request("run", run_id, act)
 
     async def log(
         self,
@@ -222,37 +228,37 @@ class FakeApi:
             self._server.runs[run_id] = replace(run, tags={**run.tags, **tags})
             self._server.log_metrics(run_id, metrics)
 
-        await self._through("log", run_id, act)
+        await self.request("log", run_id, act)
 
     async def end_run(self, run_id: str, status: RunStatus) -> None:
         def act() -> None:
             self._server.runs[run_id] = replace(self._server.live_run(run_id), status=status)
 
-        await self._through("end_run", run_id, act)
+        await self.request("end_run", run_id, act)
 
     async def delete_run(self, run_id: str) -> None:
         def act() -> None:
             self._server.live_run(run_id)
             self._server.delete_run(run_id)
 
-        await self._through("delete_run", run_id, act)
+        await self.request("delete_run", run_id, act)
 
     async def put_text(self, run_id: str, path: str, text: str) -> None:
         def act() -> None:
             self._server.live_run(run_id)
             self._server.artifacts[run_id][path] = text
 
-        await self._through("put_text", run_id, act)
+        await self.request("put_text", run_id, act)
 
     async def folders_with(self, run_id: str, file: str) -> Sequence[str]:
         def act() -> list[str]:
             paths = (path.split("/") for path in self._server.artifacts.get(run_id, {}))
             return [path[0] for path in paths if len(path) == 2 and path[1] == file]
 
-        return await self._through("folders_with", run_id, act)
+        return await self.request("folders_with", run_id, act)
 
     async def logged_models(self, run: RunRow) -> Sequence[LoggedModelRow]:
-        return await self._through(
+        return await self.request(
             "logged_models", run.run_id, lambda: list(self._server.logged.get(run.run_id, []))
         )
 
@@ -262,21 +268,21 @@ class FakeApi:
                 raise AlreadyExists("the registered model is there")
             self._server.models[name] = _Model()
 
-        await self._through("create_model", name, act)
+        await self.request("create_model", name, act)
 
     async def model(self, name: str) -> ModelRow:
         def act() -> ModelRow:
             model = self._server.model(name)
             return ModelRow(dict(model.tags), dict(model.aliases))
 
-        return await self._through("model", name, act)
+        return await self.request("model", name, act)
 
     async def versions(self, model: str, run_id: str | None = None) -> Sequence[VersionRow]:
         def act() -> list[VersionRow]:
             found = self._server.models.get(model, _Model()).versions.values()
             return [row for row in found if run_id is None or row.run_id == run_id]
 
-        return await self._through("versions", model, act)
+        return await self.request("versions", model, act)
 
     async def version(self, model: str, version: int) -> VersionRow:
         def act() -> VersionRow:
@@ -284,7 +290,7 @@ class FakeApi:
             aliases = self._server.models[model].aliases
             return replace(row, aliases=tuple(a for a, v in aliases.items() if v == version))
 
-        return await self._through("version", f"{model}/{version}", act)
+        return await self.request("version", f"{model}/{version}", act)
 
     async def create_version(
         self, model: str, run: RunRow, logged: LoggedModelRow | str, tags: Mapping[str, str]
@@ -292,7 +298,7 @@ class FakeApi:
         def act() -> None:
             self._server.new_version(self._server.model(model), model, run.run_id, tags)
 
-        await self._through("create_version", model, act)
+        await self.request("create_version", model, act)
 
     async def delete_version(self, model: str, version: int) -> None:
         def act() -> None:
@@ -301,21 +307,21 @@ class FakeApi:
             del there.versions[version]
             there.aliases = {a: v for a, v in there.aliases.items() if v != version}
 
-        await self._through("delete_version", f"{model}/{version}", act)
+        await self.request("delete_version", f"{model}/{version}", act)
 
     async def tag_version(self, model: str, version: int, key: str, value: str) -> None:
         def act() -> None:
             self._version(model, version)
             self._server.tag_version(model, version, key, value)
 
-        await self._through("tag_version", f"{model}/{version}", act)
+        await self.request("tag_version", f"{model}/{version}", act)
 
     async def set_alias(self, model: str, alias: str, version: int) -> None:
         def act() -> None:
             self._version(model, version)
             self._server.move_alias(model, alias, version)
 
-        await self._through("set_alias", f"{model}/{version}", act)
+        await self.request("set_alias", f"{model}/{version}", act)
 
     async def set_stage(self, model: str, version: int, stage: str) -> None:
         def act() -> None:
@@ -325,18 +331,13 @@ class FakeApi:
                     self._server.set_stage(model, other, word.STAGE_BEFORE)
             self._server.set_stage(model, version, stage)
 
-        await self._through("set_stage", f"{model}/{version}", act)
+        await self.request("set_stage", f"{model}/{version}", act)
 
     async def close(self) -> None:
         return
 
-    def _version(self, model: str, version: int) -> VersionRow:
-        versions = self._server.model(model).versions
-        if version not in versions:
-            raise NotFound("there is no such version")
-        return versions[version]
-
-    async def _through(self, verb: str, target: str, act: Callable[[], Answer]) -> Answer:
+    async def request(self, verb: str, target: str, act: Callable[[], Answer]) -> Answer:
+        """Send one request; `act` is what it does where it lands, in one step."""
         call = Call(self._user, verb, target)
         await self._gate.before(call)
         answer = act()
@@ -344,6 +345,12 @@ class FakeApi:
             self._server.writes.append(call)
         await self._gate.after(call)
         return answer
+
+    def _version(self, model: str, version: int) -> VersionRow:
+        versions = self._server.model(model).versions
+        if version not in versions:
+            raise NotFound("there is no such version")
+        return versions[version]
 
 
 class FakeTracker(ExactlyOnce):
@@ -359,7 +366,7 @@ class FakeTracker(ExactlyOnce):
         super().__init__(FakeApi(self.server, user, gate or OpenGate()))
 
 
-_WRITES = (
+WRITES = (
     "create_experiment",
     "create_run",
     "log",
