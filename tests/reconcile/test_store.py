@@ -177,6 +177,35 @@ def test_after_versions_went_back_the_list_is_the_truth(store: Store) -> None:
     assert version_of(store, "gpu-1") == "51"
 
 
+def test_a_list_older_than_what_was_known_when_it_was_asked_for_is_the_truth(store: Store) -> None:
+    """A standby heard of a grant, then etcd was restored from before it."""
+    store.replace("machines", [body("gpu-1", 5)], "10")
+    store.heard("MODIFIED", "machines", body("gpu-1", 30))
+    store.replace("machines", [body("gpu-1", 5)], "20", asked=store.newest("machines"))
+    assert version_of(store, "gpu-1") == "5"
+
+
+def test_versions_that_went_back_and_grew_again_show_in_what_the_list_has(store: Store) -> None:
+    store.replace("machines", [body("gpu-1", 5)], "10")
+    store.heard("MODIFIED", "machines", body("gpu-1", 30))
+    store.replace("machines", [body("gpu-1", 5)], "40", asked=store.newest("machines"))
+    assert version_of(store, "gpu-1") == "5"
+
+
+def test_what_was_deleted_after_the_backup_is_known_again_at_once(store: Store) -> None:
+    store.heard("ADDED", "machines", body("gpu-1", 5))
+    store.heard("DELETED", "machines", body("gpu-1", 30))
+    store.replace("machines", [body("gpu-1", 5)], "40", asked=store.newest("machines"))
+    assert version_of(store, "gpu-1") == "5"
+
+
+def test_an_event_that_overtakes_a_list_stands(store: Store) -> None:
+    asked = store.newest("machines")
+    store.heard("MODIFIED", "machines", body("gpu-1", 30))
+    store.replace("machines", [body("gpu-1", 5)], "20", asked)
+    assert version_of(store, "gpu-1") == "30"
+
+
 def test_what_cannot_be_read_is_kept_apart_with_the_reason_and_logged_once(
     store: Store, rings: list[tuple[str, str]], caplog: pytest.LogCaptureFixture
 ) -> None:

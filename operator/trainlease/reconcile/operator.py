@@ -173,8 +173,9 @@ class Operator:
 
     async def _list(self) -> None:
         for plural in _KINDS:
+            asked = self.store.newest(plural)
             bodies, version = await self._ports.kube.list(plural)
-            self.store.replace(plural, bodies, version)
+            self.store.replace(plural, bodies, version, asked)
 
     async def _list_all(self, _: str) -> float | None:
         """The resync; what it shows and the watch did not bring is looked for a while later."""

@@ -1,8 +1,8 @@
 """One kind's objects in the store: what is news, what is older, what is gone.
 
 Versions are compared as numbers, which Kubernetes allows within a kind. After a restore of etcd
-they may go back; a LIST that is older than all that was known at the LIST before shows that, and
-is then taken whole.
+they go back: a LIST shows it that is older than what was known when it was asked for, or that has
+an object as it was before a version that the LIST must know. It is then taken whole.
 """
 
 import logging
@@ -62,7 +62,8 @@ class Shelf(Generic[Model]):
     _heard: dict[str, int] = field(default_factory=dict)
     _graves: dict[str, _Grave] = field(default_factory=dict)
     _round: int = 0
-    _newest: int = 0
+    newest: int = 0
+    """The highest version that is known."""
     _newest_at_list: int = 0
 
     def __post_init__(self) -> None:
@@ -87,7 +88,7 @@ class Shelf(Generic[Model]):
 
     def drop(self, seen: Seen) -> str | None:
         """The object went, and this is the last that was seen of it."""
-        self._newest = max(self._newest, seen.version)
+        self.newest = max(self.newest, seen.version)
         self._dig(seen.uid, seen.version)
         known = self._known.get(seen.title)
         if known is None:
@@ -104,10 +105,14 @@ class Shelf(Generic[Model]):
         known = self._known.get(title)
         return self._forget(title) if known and known[0] == uid else None
 
-    def replace(self, listed: list[Seen], version: int) -> list[str]:
-        """Take over a LIST; answers all titles that changed by it."""
+    def replace(self, listed: list[Seen], version: int, asked: int = 0) -> list[str]:
+        """Take over a LIST; answers all titles that changed by it.
+
+        `asked`: what was `newest` when the LIST was asked for.
+        """
         self._round += 1
-        if version < self._newest_at_list:
+        went_back = version < max(asked, self._newest_at_list)
+        if went_back or any(self._is_of_the_past(seen, version) for seen in listed):
             self._start_anew()
         self._fill_graves()
         present = {seen.title for seen in listed}
@@ -119,11 +124,18 @@ class Shelf(Generic[Model]):
             for seen in listed
             if self._known.get(seen.title) and self._heard.get(seen.title, 0) < seen.version
         }
-        self._newest_at_list = self._newest = max(self._newest, version)
+        self._newest_at_list = self.newest = max(self.newest, version)
         return changed
 
+    def _is_of_the_past(self, seen: Seen, version: int) -> bool:
+        """Whether a LIST of this version must know something later of what it has here."""
+        known = self._known.get(seen.title)
+        grave = self._graves.get(seen.uid)
+        replaced = known is not None and seen.version < known[1] <= version
+        return replaced or (grave is not None and seen.version <= grave.version <= version)
+
     def _learn(self, seen: Seen) -> None:
-        self._newest = max(self._newest, seen.version)
+        self.newest = max(self.newest, seen.version)
         self._known[seen.title] = (seen.uid, seen.version)
         try:
             model = self.kind.model_validate(seen.body)
@@ -165,7 +177,7 @@ class Shelf(Generic[Model]):
         self._known = {title: (uid, -1) for title, (uid, _) in self._known.items()}
         self._heard.clear()
         self._graves.clear()
-        self._newest = 0
+        self.newest = 0
 
 
 def _reason(error: ValidationError) -> str:

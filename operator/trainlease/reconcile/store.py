@@ -112,10 +112,19 @@ class Store:
         """A live GET said that the object of this title and uid is gone."""
         self._changed(plural, self._shelves[plural].bury(key, uid))
 
-    def replace(self, plural: str, bodies: Iterable[Mapping[str, Any]], version: str) -> None:
-        """The answer of a LIST: what it does not have is gone, unless it is newer than the list."""
+    def newest(self, plural: str) -> int:
+        """The highest version that is known of this kind: a LIST asked for now is not older."""
+        return self._shelves[plural].newest
+
+    def replace(
+        self, plural: str, bodies: Iterable[Mapping[str, Any]], version: str, asked: int = 0
+    ) -> None:
+        """The answer of a LIST: what it does not have is gone, unless it is newer than the list.
+
+        `asked` is what `newest` said when the LIST was asked for.
+        """
         shelf = self._shelves[plural]
-        for title in shelf.replace([Seen.of(body) for body in bodies], int(version)):
+        for title in shelf.replace([Seen.of(body) for body in bodies], int(version), asked):
             self._changed(plural, title)
 
     def _changed(self, plural: str, title: str | None) -> None:
