@@ -3,13 +3,14 @@
 from typing import Any
 
 import pytest
-from tests.builders import NOW, a_platform
+from tests.builders import NOW, a_machine, a_platform, known
 
 from trainlease.model import conditions as cond
 from trainlease.model.machine import Mode
-from trainlease.model.observed import SchemaReport
+from trainlease.model.observed import SchemaReport, Told
 from trainlease.model.reasons import PlatformCondition
-from trainlease.plan.platform_report import platform_report
+from trainlease.plan.platform_report import platform_report, would_write
+from trainlease.plan.rows import RowKnowledge
 
 VALID = SchemaReport()
 BROKEN = SchemaReport(("no table equipos: CREATE TABLE equipos (...)", "no grant: GRANT ..."))
@@ -61,6 +62,13 @@ def words(status: Any) -> dict[str, tuple[str, str]]:
             {"debts": 2},
             "observed only: set spec.mode to Enforce to have its database told",
         ),
+        (
+            a_platform(mode=Mode.OBSERVE),
+            {"would": "would write gpu-1 Free"},
+            "observed only: set spec.mode to Enforce to have its database told; "
+            "would write gpu-1 Free",
+        ),
+        (a_platform(), {"would": "would write gpu-1 Free"}, None),
         (a_platform(), {"debts": 1}, "owes 1 write"),
         (a_platform(), {"debts": 2}, "owes 2 writes"),
     ],
@@ -143,3 +151,34 @@ def test_the_time_of_a_compare_is_no_reason_to_write() -> None:
     platform = a_platform().model_copy(update={"status": before})
     assert said(platform, compared=NOW.replace(hour=13)) == before
     assert said(platform, compared=NOW.replace(hour=13), debts=1).compared.hour == 13
+
+
+MACHINES = [a_machine(f"gpu-{n}") for n in range(1, 4)]
+UNTOLD = RowKnowledge(2, None, trouble="not told yet")
+
+
+@pytest.mark.parametrize(
+    ("heard", "want"),
+    [
+        ([], ""),
+        ([known(m) for m in MACHINES], "would write nothing: each row says what the ledger says"),
+        ([UNTOLD, known(MACHINES[1]), UNTOLD], "would write gpu-1 Free and gpu-3 Free"),
+        (
+            [UNTOLD, known(MACHINES[1], Told.FOREIGN), known(MACHINES[2], Told.NO_ROW)],
+            "would write gpu-1 Free, and leave gpu-2 (taken by ANA) and gpu-3 (no row) alone",
+        ),
+        (
+            [known(MACHINES[0], Told.OTHER_CLUSTER)],
+            "would write nothing, and leave gpu-1 (taken by another program) alone",
+        ),
+    ],
+)
+def test_what_would_be_written_to_a_database_that_is_only_observed(heard: Any, want: str) -> None:
+    rows = {m.uid: row for m, row in zip(MACHINES, heard, strict=False)}
+    assert would_write(MACHINES, rows) == want
+
+
+def test_of_many_rows_that_would_be_written_the_first_are_named() -> None:
+    many = [a_machine(f"gpu-{n}") for n in range(1, 10)]
+    text = would_write(many, {m.uid: UNTOLD for m in many})
+    assert text.endswith("gpu-5 Free and 4 more")

@@ -119,6 +119,20 @@ async def test_a_call_that_meets_a_damage_says_what_the_check_says(
     assert statements(str(raised.value))
 
 
+async def test_a_reader_without_our_tables_still_sees_the_platforms_own_rows(
+    saturno: SqlBackend,
+) -> None:
+    saturno.set_machine("gpu-1", RowState.OCCUPIED, "ANA")
+    for table in ("trainlease_ledger", "trainlease_trainings"):
+        saturno.execute(f"DROP TABLE {table}")
+    rows = await rows_of(saturno)
+    assert (rows.own, rows.owner, rows.side) == (RowState.OCCUPIED, "ANA", None)
+    report = await saturno.database.check()
+    assert [p for p in report.problems if "CREATE TABLE trainlease_ledger" in p]
+    with pytest.raises(SchemaInvalid, match="trainlease_ledger"):
+        await saturno.database.tell(entry(saturno), judge)
+
+
 async def test_an_enum_without_the_word_names_those_that_it_has(latam: SqlBackend) -> None:
     latam.execute("ALTER TABLE equipamento MODIFY situacao ENUM('LIVRE', 'TOMADO') NOT NULL")
     (problem,) = (await latam.database.check()).problems

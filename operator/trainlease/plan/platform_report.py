@@ -1,12 +1,18 @@
 """What a Platform says of itself: whether its database answers, fits, and is in step. Pure."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from trainlease.model import conditions as cond
-from trainlease.model.machine import PAUSED
-from trainlease.model.observed import SchemaReport
+from trainlease.model.base import joined
+from trainlease.model.machine import PAUSED, Machine
+from trainlease.model.observed import SchemaReport, Told
 from trainlease.model.platform import Platform, PlatformStatus
 from trainlease.model.reasons import PlatformCondition
+from trainlease.plan import rows
+from trainlease.plan.rows import RowKnowledge
+
+_SHOWN = 5
 
 Said = tuple[PlatformCondition, bool | None, str, str]
 
@@ -22,15 +28,18 @@ def platform_report(
     *,
     namespace_owner: str | None = None,
     compared: datetime | None = None,
+    would: str = "",
 ) -> PlatformStatus:
     """The Platform's status; equal to the stored one if there is nothing new to say.
 
     None for `reachable`, `schema` or `in_sync` is "not known yet": what was said stands.
     `namespace_owner`: another, older Platform that has the namespace. `compared`, the time of the
-    last full compare, is stored only along with something else.
+    last full compare, is stored only along with something else. `would`: what Enforce would do.
     """
     status = platform.status
     problem = _platform_problem(platform, reachable, trouble, schema, debts, namespace_owner)
+    if would and not platform.is_enforced and reachable is not False:
+        problem = "; ".join(filter(None, (problem, would)))[:1024]
     conditions = status.conditions
     said = (
         _reachable(reachable, trouble),
@@ -49,6 +58,34 @@ def platform_report(
         )
     new = status.but(why=problem, debts=debts, conditions=conditions)
     return new.but(compared=compared or status.compared) if new != status else status
+
+
+def would_write(machines: Iterable[Machine], known: Mapping[str, RowKnowledge]) -> str:
+    """What would be written to a database that is only observed, as its rows were last read.
+
+    `known`: what was heard of each machine's row there, by machine uid. Empty where nothing was.
+    """
+    writes, leaves = [], []
+    for machine in machines:
+        heard = known.get(machine.uid)
+        if heard is None:
+            continue
+        if heard.is_foreign or heard.told is Told.OTHER_CLUSTER:
+            leaves.append(f"{machine.name} (taken by {heard.owner or 'another program'})")
+        elif heard.told is Told.NO_ROW:
+            leaves.append(f"{machine.name} (no row)")
+        elif heard.told is None:
+            writes.append(f"{machine.name} {rows.desired(machine, ending=False)}")
+    if not writes and not leaves:
+        return "would write nothing: each row says what the ledger says" if known else ""
+    told = f"would write {_few(writes)}" if writes else "would write nothing"
+    return told + (f", and leave {_few(leaves)} alone" if leaves else "")
+
+
+def _few(names: list[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = len(names) - _SHOWN
+    return joined(names if more <= 0 else [*names[:_SHOWN], f"{more} more"])
 
 
 def _platform_problem(

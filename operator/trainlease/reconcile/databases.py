@@ -24,6 +24,7 @@ from trainlease.model.errors import (
     NeedsPerson,
     NotFound,
     NotLeader,
+    SchemaInvalid,
     Unavailable,
 )
 from trainlease.model.machine import Machine
@@ -270,12 +271,17 @@ class Databases:
         if link.schema is not None and link.schema.is_valid and not self._is_compare_due(link):
             return
         link.schema = await link.probe(database.check, self._check)
-        if not link.schema.is_valid:
-            link.trouble = "; ".join(link.schema.problems)
-            link.compared_at = None
+        if link.schema.is_valid:
+            await self._compare(link, database)
+            link.trouble = ""
             return
-        await self._compare(link, database)
-        link.trouble = ""
+        link.compared_at = None
+        try:
+            if not link.platform.is_enforced:  # what would be written there is said all the same
+                await self._compare(link, database)
+        except SchemaInvalid:
+            link.rows.clear()
+        link.trouble = "; ".join(link.schema.problems)
 
     async def _compare(self, link: Link, database: Database) -> None:
         """Read all rows; what is not in step is forgotten here, so that it is told anew."""

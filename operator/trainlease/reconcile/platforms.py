@@ -4,10 +4,11 @@
 """
 
 from trainlease.model.errors import NeedsPerson, Unavailable
+from trainlease.model.machine import Machine
 from trainlease.model.platform import Platform, PlatformStatus
 from trainlease.plan import actions as act
 from trainlease.plan import finalizers, rows
-from trainlease.plan.platform_report import platform_report
+from trainlease.plan.platform_report import platform_report, would_write
 from trainlease.reconcile.context import Context
 
 
@@ -21,7 +22,7 @@ class Platforms:
         """What its finalizer needs now."""
         link = self._context.databases.link(platform.name)
         known = link.rows if link else {}
-        machines = [self._context.store.machines[n] for n in sorted(self._context.store.machines)]
+        machines = self._machines()
         now = self._context.now()
         return finalizers.of_platform(
             platform,
@@ -60,7 +61,12 @@ class Platforms:
             now=self._context.now(),
             namespace_owner=owner.name if owner and taken else None,
             compared=link.compared_at if link else None,
+            would=would_write(self._machines(), link.rows if link else {}),
         )
+
+    def _machines(self) -> list[Machine]:
+        machines = self._context.store.machines
+        return [machines[name] for name in sorted(machines)]
 
     def _in_sync(self, platform: Platform) -> bool | None:
         """None: not known, or a row is on its way."""

@@ -30,7 +30,10 @@ class Database(Protocol):
         ...
 
     async def rows(self, machines: Mapping[str, str], cluster: str) -> dict[str, MachineRows]:
-        """What it says of each machine now (our name -> own name), in one consistent read."""
+        """What it says of each machine now (our name -> own name), in one consistent read.
+
+        Also without our two tables: nothing of ours stands there yet.
+        """
         ...
 
     async def tell(self, entry: LedgerEntry, judge: Judge) -> Verdict:

@@ -39,6 +39,7 @@ LEGACY = "legacy"
 PERSON = "person"
 BACKUP = "backup"
 """Users of the database, as the journal names them."""
+_NOT_OURS = ("table trainlease_ledger is not there: CREATE TABLE trainlease_ledger (...);",)
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class FakeDatabase:
     """The database, with its knobs; `client` gives the port.
 
     `machines` maps our names to the platform's own. `down`, `read_only`, `lacks` (problems of the
-    schema) and `lose_answers` (how many next writes land without an answer) may be set any time.
+    schema) and `lose_answers` (how many next writes land without an answer) may be set any time;
+    so may `lacks_ours`: our two tables are not there, and the platform's own can be read.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class FakeDatabase:
         self.read_only = False
         self.lose_answers = 0
         self.lacks: tuple[str, ...] = ()
+        self.lacks_ours = False
         self._frozen: asyncio.Event | None = None
         self._tables = FakeTables(
             machines,
@@ -105,6 +108,11 @@ class FakeDatabase:
         if self._frozen is not None:
             self._frozen.set()
             self._frozen = None
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What the check says."""
+        return (*self.lacks, *(_NOT_OURS if self.lacks_ours else ()))
 
     @property
     def data(self) -> Tables:
@@ -157,8 +165,9 @@ class FakeDatabase:
             raise Unavailable(f"{self.platform}'s database: it refuses connections")
         if call.is_write and self.read_only:
             raise Unavailable(f"{self.platform}'s database: it is read-only")
-        if self.lacks and call.verb != "check":
-            raise SchemaInvalid(f"{self.platform}'s database: {'; '.join(self.lacks)}")
+        can_read = call.verb == "rows" and not self.lacks
+        if self.problems and call.verb != "check" and not can_read:
+            raise SchemaInvalid(f"{self.platform}'s database: {'; '.join(self.problems)}")
         result = act(self._tables)
         if call.is_write and self.lose_answers > 0:
             self.lose_answers -= 1
@@ -185,7 +194,7 @@ class FakeDatabaseClient:
         self._closed = False
 
     async def check(self) -> SchemaReport:
-        return await self._through("check", "", lambda _: SchemaReport(self._database.lacks))
+        return await self._through("check", "", lambda _: SchemaReport(self._database.problems))
 
     async def rows(self, machines: Mapping[str, str], cluster: str) -> dict[str, MachineRows]:
         def read(tables: FakeTables) -> dict[str, MachineRows]:

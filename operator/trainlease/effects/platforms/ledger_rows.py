@@ -50,14 +50,19 @@ class LedgerRows:
         self._table = sa.table(self._map.table, *(sa.column(name) for name in names))
         self._key = layout.column(self._map.table, self._map.key)
         self._status = layout.column(self._map.table, self._map.status)
+        there = layout.tables.get(LEDGER.name, {})
+        self._has_sides = all(column.name in there for column in LEDGER.columns)
 
     def read(
         self, connection: sa.Connection, machines: Mapping[str, str], cluster: str, *, lock: bool
     ) -> dict[str, Found]:
-        """All rows of these machines (our name -> own name); `lock` keeps others from writing."""
+        """All rows of these machines (our name -> own name); `lock` keeps others from writing.
+
+        Where our table is not there yet, nothing of ours stands in it.
+        """
         own = self._read_own(connection, machines, lock=lock)
         spelled = dict(machines) | {name: shown(row[0]) for name, row in own.items()}
-        sides = _read_sides(connection, spelled, cluster, lock=lock)
+        sides = _read_sides(connection, spelled, cluster, lock=lock) if self._has_sides else {}
         return {name: self._found(own.get(name), sides.get(name, _Sides())) for name in machines}
 
     def write(

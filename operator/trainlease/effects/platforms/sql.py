@@ -62,7 +62,7 @@ class SqlDatabase:
 
     async def rows(self, machines: Mapping[str, str], cluster: str) -> dict[str, MachineRows]:
         def read() -> dict[str, MachineRows]:
-            with self._transaction(writes=False) as (connection, layout):
+            with self._transaction(writes=False, ours=False) as (connection, layout):
                 found = LedgerRows(layout).read(connection, machines, cluster, lock=False)
                 return {name: one.rows for name, one in found.items()}
 
@@ -111,11 +111,16 @@ class SqlDatabase:
             return SchemaReport(problems(connection, layout))
 
     @contextmanager
-    def _transaction(self, *, writes: bool) -> Iterator[tuple[sa.Connection, Layout]]:
-        """Commits at the end, and rolls back what raised; errors leave it translated."""
+    def _transaction(
+        self, *, writes: bool, ours: bool = True
+    ) -> Iterator[tuple[sa.Connection, Layout]]:
+        """Commits at the end, and rolls back what raised; errors leave it translated.
+
+        `ours`: it needs our two tables too.
+        """
         with self._errors(), self._engine.connect() as plain:
             connection = plain.execution_options(**{WRITES: writes})
-            layout = self._known_layout(connection)
+            layout = self._known_layout(connection, ours=ours)
             yield connection, layout
             self._commit(connection)
 
@@ -128,15 +133,17 @@ class SqlDatabase:
                 raise AnswerLost(f"{self._title}: {clause}, in the middle of a commit") from None
             raise
 
-    def _known_layout(self, connection: sa.Connection) -> Layout:
+    def _known_layout(self, connection: sa.Connection, *, ours: bool) -> Layout:
         """Read once, and again after each trouble with the schema."""
-        if self._layout is None:
-            layout = read_layout(connection, self._mapping)
-            wrong = tuple(misfits(layout, connection.dialect))
-            if wrong:
-                raise SchemaInvalid(f"{self._title}: {'; '.join(wrong)}")
+        if self._layout is not None:
+            return self._layout
+        layout = read_layout(connection, self._mapping)
+        wrong = tuple(misfits(layout, connection.dialect))
+        if not wrong:
             self._layout = layout
-        return self._layout
+        elif ours or tuple(misfits(layout, connection.dialect, ours=False)):
+            raise SchemaInvalid(f"{self._title}: {'; '.join(wrong)}")
+        return layout
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

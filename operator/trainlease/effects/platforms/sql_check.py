@@ -48,10 +48,15 @@ def problems(connection: sa.Connection, layout: Layout) -> tuple[str, ...]:
     return tuple(found)
 
 
-def misfits(layout: Layout, dialect: Dialect) -> Iterator[str]:
-    """Tables and columns that are not there, and values that do not fit into theirs."""
+def misfits(layout: Layout, dialect: Dialect, *, ours: bool = True) -> Iterator[str]:
+    """Tables and columns that are not there, and values that do not fit into theirs.
+
+    Without `ours` the platform's own tables alone are looked at.
+    """
     missing = False
     for table in wanted_tables(layout.mapping):
+        if table.ours is not None and not ours:
+            continue
         lacks = list(_lacks(table, layout, dialect))
         missing = missing or bool(lacks)
         yield from lacks
