@@ -6,6 +6,7 @@ The observer's sources are the demo's: the audit log, triggers in the databases,
 import contextlib
 import itertools
 import json
+import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -45,8 +46,10 @@ from demo.judge_results import (
 from demo.judges import Judge
 from demo.watcher import Watcher
 
-MACHINES = [f"gpu-{number}" for number in range(1, 60)]
-TRAININGS = [str(number) for number in range(301, 380)]
+ROUNDS = int(os.environ.get("TRAINLEASE_ROUNDS", "1"))
+"""How often each outage is played; more of them make the percentiles of a benchmark."""
+MACHINES = [f"gpu-{number}" for number in range(1, 60 + 3 * ROUNDS)]
+TRAININGS = [str(number) for number in range(301, 380 + 3 * ROUNDS)]
 PROMISES: tuple[Judge, ...] = (
     one_holder,
     one_machine,

@@ -3,7 +3,6 @@
 Whatever it was, the rows follow the ledger with one write a row; a person's own word stays.
 """
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.faults.conftest import Figure
 from tests.faults.crew import PATIENCE, Crew
-from tests.faults.stage import PROMISES, Scene, Stage
+from tests.faults.stage import PROMISES, ROUNDS, Scene, Stage
 
 from bed.mariadb import MariaDB
 from bed.platform_schemas import Door
@@ -20,8 +19,6 @@ from demo.judge_claims import free_after_end, outcome_before_free
 
 AWAY = "nutresa"
 """Whose database it is: not needed for the jobs of saturno."""
-ROUNDS = int(os.environ.get("TRAINLEASE_ROUNDS", "1"))
-"""How often each outage is played; more of them make the percentiles of a benchmark."""
 
 Switch = Callable[[MariaDB], None]
 OUTAGES: dict[str, tuple[Switch, Switch]] = {

@@ -5,8 +5,8 @@ import time
 import pytest
 from tests.faults.conftest import Figure
 from tests.faults.crew import PATIENCE, Crew, Replica
-from tests.faults.stage import Scene, Stage
-from tests.faults.test_killed import (
+from tests.faults.points import (
+    BEFORE,
     Point,
     job_read,
     job_state,
@@ -14,12 +14,11 @@ from tests.faults.test_killed import (
     ledger,
     telling,
 )
+from tests.faults.stage import Scene, Stage
 from tests.wiring.site import GROUP
 
 from bed.audit import AuditEvent
-from bed.proxy import Moment
 
-BEFORE = Moment.BEFORE
 PRODUCTION = {
     "TRAINLEASE_LEADER_DURATION": "15",
     "TRAINLEASE_LEADER_RENEW": "10",
