@@ -430,9 +430,7 @@ def test_a_platform_that_is_observed_says_what_would_be_written_and_nothing_is()
     in_town(scenario)
 
 
-def test_an_observed_database_without_our_tables_says_what_it_lacks_and_what_would_be() -> (
-    None
-):
+def test_an_observed_database_without_our_tables_says_what_it_lacks_and_what_would_be() -> None:
     async def scenario(town: Town) -> None:
         await observe(town, "nutresa")
         town.databases["nutresa"].lacks_ours = True
