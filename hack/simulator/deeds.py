@@ -113,8 +113,9 @@ class Deeds:
             body = self._world.body_of("trainingjobs", job.namespace, job.name) or {}
             machine = body.get("status", {}).get("machine")
             self.do(Deed(0.0, way, machine or self._world.scenario.machines[0].name))
-        if way == "suspend":
-            self._world.grounds.later(20.0, self.do, Deed(0.0, "resume", title))
+        if way == "suspend":  # long enough that a LIST shows it to a leader whose watch is dead
+            later = SETTINGS.resync_every + 10.0
+            self._world.grounds.later(later, self.do, Deed(0.0, "resume", title))
 
     # -- people ----------------------------------------------------------------------------------
 
