@@ -211,9 +211,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def kill(self, process: Process) -> None:
         """The process is gone between two steps; none of its code ever runs again."""
         process.dead = True
-        process._parked.clear()
         self._gated = True
+        # Before the parked steps go: one of them may be all that still holds its task.
         self._graveyard += [t for t in asyncio.all_tasks(self) if _process_of(t) is process]
+        process._parked.clear()
 
     def _make_task(
         self, loop: asyncio.AbstractEventLoop, coro: Generator[Any, None, T], **more: Any

@@ -1,7 +1,9 @@
 """The virtual loop: time jumps, order is exact, processes freeze and die, deadlock is seen."""
 
 import asyncio
+import gc
 import time
+from typing import Any
 
 import pytest
 
@@ -129,3 +131,24 @@ def test_threads_are_refused() -> None:
 
     with pytest.raises(RuntimeError, match="no thread"):
         run(main)
+
+
+def test_a_process_that_is_killed_while_it_is_frozen_leaves_no_complaint() -> None:
+    async def waits(future: asyncio.Future[None]) -> None:
+        await future
+
+    async def main(loop: VirtualLoop) -> list[dict[str, Any]]:
+        process = Process("frozen")
+        future: asyncio.Future[None] = loop.create_future()
+        process.start(loop, waits(future))
+        await asyncio.sleep(1)
+        loop.freeze(process)
+        future.set_result(None)
+        del future
+        await asyncio.sleep(1)
+        loop.kill(process)
+        gc.collect()
+        await asyncio.sleep(1)
+        return loop.failures
+
+    assert run(main) == []
