@@ -1,24 +1,7 @@
-"""The API server restarted in the middle, slow, and back with what it had stored before a grant."""
+"""The API server restarted in the middle, and slow to answer."""
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-from tests.faults.crew import PATIENCE, Crew
-from tests.faults.stage import Stage, on_another_plane
-
-from bed.control_plane import ControlPlane
-from bed.fixtures import PLATFORMS
-from bed.processes import sweep
-from bed.waiting import wait_until
-from demo.judge_claims import free_told_or_owed, outcome_before_free
-from demo.judge_results import (
-    all_rows_agree,
-    jobs_ended_as_wanted,
-    nothing_left_running,
-    training_rows_tell,
-)
+from tests.faults.crew import Crew
+from tests.faults.stage import Stage
 
 
 def test_restarted_while_the_training_runs(stage: Stage, crew: Crew) -> None:
@@ -47,61 +30,3 @@ def test_slow_to_answer_each_call(stage: Stage, crew: Crew) -> None:
     assert leader.leads
     assert scene.outcomes(title) == ["Succeeded"]
     scene.must_keep()
-
-
-@pytest.fixture
-def restorable(stage: Stage, tmp_path: Path) -> Iterator[Stage]:
-    """The databases of the site, under a control plane that may lose what it stored."""
-    folder = tmp_path / "restorable"
-    yield on_another_plane(stage, ControlPlane.start(folder))
-    sweep(folder)
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def restored_crew(restorable: Stage, tmp_path: Path) -> Iterator[Crew]:
-    made = Crew(restorable.plane, tmp_path / "crew", restorable.claims)
-    yield made
-    made.close()
-
-
-def test_restored_from_before_the_grant_while_the_training_runs(
-    restorable: Stage, restored_crew: Crew, tmp_path: Path
-) -> None:
-    """The job is run anew from its first attempt, once what still ran was turned off."""
-    stage, crew = restorable, restored_crew
-    crew.lead()
-    scene = stage.scene()
-    scene.until_free()
-    scene.change_machine(cordon=True)
-    title = scene.apply_job()
-    scene.until_state(title, "Waiting")
-    before = scene.machine()["generation"]
-    stage.plane.save(tmp_path / "saved")
-    crew.leader()
-    scene.change_machine(cordon=False)
-    scene.until_runs(title)
-    lost = stage.watcher.training(title, 1)
-    fences = {platform: scene.fence(platform) for platform in PLATFORMS}
-
-    stage.plane.restore(tmp_path / "saved")
-    again = scene.again()
-    crew.leader()
-    wait_until(lambda: lost not in stage.watcher.alive, PATIENCE, "the end of what still ran")
-    again.until_free()
-    again.change_machine(cordon=False)
-    again.until_runs(title)
-    again.open_gates()
-    again.until_rest()
-
-    assert again.outcomes(title) == ["Succeeded"]
-    assert again.machine()["generation"] > before + 1
-    assert all(scene.fence(platform) > fences[platform] for platform in PLATFORMS)
-    again.must_keep(
-        outcome_before_free,
-        free_told_or_owed,
-        all_rows_agree,
-        training_rows_tell,
-        jobs_ended_as_wanted,
-        nothing_left_running,
-    )
