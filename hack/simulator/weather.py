@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
 
+from trainlease.effects.tracking.fake import WRITES
+
 
 class Fault(StrEnum):
     """What can befall one call."""
@@ -55,20 +57,7 @@ class Call:
     """Plural, namespace and name, of a call to the API server."""
 
 
-TRACKER_WRITES = (
-    "create_experiment",
-    "create_run",
-    "log",
-    "end_run",
-    "delete_run",
-    "put_text",
-    "create_model",
-    "create_version",
-    "delete_version",
-    "tag_version",
-    "set_alias",
-    "set_stage",
-)
+TRACKER_WRITES = WRITES
 """The requests by which MLflow is changed."""
 AIMED_VERBS = (
     "tell_training",
