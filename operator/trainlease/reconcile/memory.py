@@ -68,12 +68,3 @@ class Memory:
             claims -= {c for c in claims if c[0] == uid and c[1] < generation}
         for claim in [c for c in self.started if c[0] == uid and c[1] < generation]:
             del self.started[claim]
-
-    def forget(self, uid: str) -> None:
-        """The Machine is gone."""
-        self.views.pop(uid, None)
-        self.off_since.pop(uid, None)
-        self.made -= {c for c in self.made if c[0] == uid}
-        self.issued -= {c for c in self.issued if c[0] == uid}
-        for claim in [c for c in self.started if c[0] == uid]:
-            del self.started[claim]
