@@ -14,7 +14,7 @@ from trainlease.model.observed import Exit, Power, RowState, Told
 from trainlease.model.reasons import Cause, MachineState, Outcome
 from trainlease.model.settings import Settings
 from trainlease.plan import actions as act
-from trainlease.plan import by_hand, leases, ledger, rows
+from trainlease.plan import by_hand, ends, leases, ledger, rows
 from trainlease.plan.machine_facts import MachineFacts
 
 Step = Callable[[MachineFacts, datetime, Settings], act.Action | None]
@@ -82,8 +82,8 @@ def _end(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action |
     is_hold = holder is not None and holder.job is None
     record = facts.exit if facts.is_off else None
     if is_hold or facts.never_started or (record and record.cause is not Cause.MACHINE_LOST):
-        return _free(facts, now, settings, _why_ended(facts))
-    return act.WriteMachine(facts.machine, ledger.stopping(facts.machine, _why_ended(facts), now))
+        return _free(facts, now, settings, ends.why(facts))
+    return act.WriteMachine(facts.machine, ledger.stopping(facts.machine, ends.why(facts), now))
 
 
 def _hold(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
@@ -178,7 +178,7 @@ def _start(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action
     assert facts.lease is not None
     limit = (facts.status.since or now) + ledger.claim_times(facts.job, settings).start
     if now >= limit:
-        return _outcome(facts, *_late(facts, settings))
+        return _outcome(facts, *ends.too_late(facts))
     fence = facts.status.occupied_fence
     must = rows.needed(facts.platforms, facts.holder_platform)
     confirmed = all(rows.is_confirmed(p, facts.rows, fence) for p in must)
@@ -289,59 +289,15 @@ def _free(facts: MachineFacts, now: datetime, settings: Settings, why: str) -> a
         why,
         now,
         settings,
-        blames_machine=_blames_machine(facts),
+        blames_machine=ends.blames_machine(facts),
     )
     return act.WriteMachine(facts.machine, status)
-
-
-def _blames_machine(facts: MachineFacts) -> bool | None:
-    """Only a run clears the machine's count: a claim that was given back shows nothing of it."""
-    attempt = facts.attempt
-    if attempt is None or attempt.cause is None:
-        return None
-    if attempt.cause.blames_machine:
-        return True
-    return False if attempt.started else None
-
-
-def _why_ended(facts: MachineFacts) -> str:
-    attempt = facts.attempt
-    if attempt and attempt.outcome:
-        # The cause says more (StartTimeout, ExitCode), where it is not the same in other words.
-        how = attempt.outcome if attempt.outcome is Outcome.SUCCEEDED else attempt.cause
-        return f"attempt {attempt.number} ended: {how or attempt.outcome}{_reason(facts)}"
-    if facts.lease is not None and facts.lease.status.ended:
-        return f"hold ended: {facts.lease.status.ended}{_reason(facts)}"
-    if facts.job is not None:
-        return "its TrainingJob is finished"
-    return "its holder was deleted"
-
-
-def _reason(facts: MachineFacts) -> str:
-    """What a person wrote who ended it."""
-    is_forced = facts.attempt is not None and facts.attempt.cause is Cause.FORCED
-    if facts.lease is not None and facts.lease.status.ended is Ended.FORCED:
-        is_forced = True
-    why = by_hand.forced(facts.machine)
-    return f" ({why})" if is_forced and why else ""
 
 
 def _is_nobodys(facts: MachineFacts) -> bool:
     """Every database was read since it was seen on, and none says that another program has it."""
     known = all(p.compared and not p.is_down for p in facts.platforms)
     return known and rows.foreign_owner(facts.rows) is None
-
-
-def _late(facts: MachineFacts, settings: Settings) -> tuple[Outcome, Cause, str]:
-    if facts.start_issued:
-        detail = facts.view.detail if facts.view else ""
-        text = f"{facts.machine.name} did not come up in time{': ' if detail else ''}{detail}"
-        return Outcome.START_FAILED, Cause.START_TIMEOUT, text
-    must = rows.needed(facts.platforms, facts.holder_platform)
-    fence = facts.status.occupied_fence
-    open_ = [p.name for p in must if not rows.is_confirmed(p, facts.rows, fence)]
-    text = f"not started in time: {', '.join(open_) or 'the machine'} did not confirm"
-    return Outcome.START_FAILED, Cause.START_REFUSED, text
 
 
 def _outcome(
