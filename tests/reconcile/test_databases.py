@@ -160,6 +160,39 @@ def test_a_restored_backup_is_told_anew() -> None:
     in_town(scenario)
 
 
+def test_a_backup_restored_in_a_restart_that_cost_one_answer_is_told_anew_at_once() -> None:
+    async def scenario(town: Town) -> None:
+        backup = town.databases["nutresa"].snapshot()
+        town.courses["caries"] = Course(seconds=3600)
+        await town.create_job("caries")
+        await town.until_state("caries", "Running")
+        held = (await town.job("caries"))["status"]["machine"]
+        town.databases["nutresa"].restore(backup)
+        town.databases["nutresa"].lose_answers = 1
+        await town.create_job("plaque")
+        await town.until_state("plaque", "Running")
+        await asyncio.sleep(2)
+        assert set(town.rows(held).values()) == {RowState.OCCUPIED}
+
+    in_town(scenario)
+
+
+def test_a_database_that_was_away_for_hours_is_told_within_two_seconds_of_its_return() -> None:
+    async def scenario(town: Town) -> None:
+        town.databases["nutresa"].down = True
+        await town.create_job("caries")
+        await town.until_state("caries", "Succeeded")
+        await asyncio.sleep(3 * 3600)
+        town.databases["nutresa"].down = False
+        await asyncio.sleep(2)
+        for machine in town.machines_by_name():
+            status = await town.machine(machine)
+            assert status["dbs"] == "2/2"
+            assert not status.get("debts")
+
+    in_town(scenario)
+
+
 def test_no_password_is_in_any_object() -> None:
     async def scenario(town: Town) -> None:
         await town.kube.patch(

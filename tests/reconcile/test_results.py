@@ -92,7 +92,7 @@ async def test_a_dead_server_is_asked_less_and_less_however_many_jobs_wait(bench
     await sleep(300)
     later = len(bench.weather.calls) - first_minutes
 
-    assert later <= 300 / SETTINGS.breaker_most + 1
+    assert later <= 300 / SETTINGS.breaker_most_tracker + 1
     bench.weather.down = False
     await sleep(60)
     assert len(bench.server.runs) == 50

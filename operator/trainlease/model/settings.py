@@ -78,11 +78,15 @@ class Settings(BaseSettings):
     database_timeout: float = 4
     """Of one call to a platform's database."""
     breaker_opens_after: int = 2
-    """Failed calls in a row until a database counts as down."""
-    breaker_first: float = 1
-    """Until the first new try of a database that is down."""
-    breaker_most: float = 30
-    """Until any new try at most."""
+    """Failed calls in a row until a database, or MLflow, counts as down."""
+    breaker_first: float = 0.5
+    """Until the first new try of a server that is down; each further one waits twice as long."""
+    breaker_most_database: float = 1.5
+    """Until any new try of a database at most: once it is back, it is told within this time."""
+    breaker_most_tracker: float = 30
+    """Until any new try of MLflow at most: nothing is held up by it but what it must record."""
+    repair_every: float = 30
+    """Between two looks at what a person must put right, such as a Secret or a schema."""
     usage_half_life: float = 86400
     """After this time, use counts half in the queue."""
     held_machine_seconds: float = 3600

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from trainlease.model.settings import Settings
-
 
 @dataclass
 class Breaker:
@@ -15,10 +13,6 @@ class Breaker:
     failures: int = 0
     delay: float = 0.0
     retry_at: float | None = None
-
-    @classmethod
-    def of(cls, settings: Settings) -> "Breaker":
-        return cls(settings.breaker_opens_after, settings.breaker_first, settings.breaker_most)
 
     @property
     def is_open(self) -> bool:

@@ -9,9 +9,9 @@ transaction. Not in here: when to tell (plan.claim), what a training's word is (
 import asyncio
 import base64
 import binascii
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -43,6 +43,7 @@ from trainlease.reconcile.link import Link
 from trainlease.reconcile.ports import Ports
 from trainlease.reconcile.store import Store
 
+Answer = TypeVar("Answer")
 Ring = Callable[[str, str], None]
 """Wakes a key of the queue: (kind, name)."""
 
@@ -139,9 +140,7 @@ class Databases:
     async def _read_anew(self, link: Link, machine: Machine) -> bool:
         own_names = {machine.name: link.platform.machine_name(machine.name)}
         try:
-            found = await link.call(
-                lambda database: database.rows(own_names, self.cluster), self._check
-            )
+            found = await self._call(link, lambda database: database.rows(own_names, self.cluster))
         except (Unavailable, NeedsPerson):
             return False
         entry = self._entry(link, machine)
@@ -152,7 +151,7 @@ class Databases:
 
     async def _tell(self, link: Link, machine: Machine, entry: LedgerEntry, judge: Judge) -> None:
         try:
-            verdict = await link.call(lambda database: database.tell(entry, judge), self._check)
+            verdict = await self._call(link, lambda database: database.tell(entry, judge))
             self._learn(link, machine.uid, platform_rows.heard(entry, verdict))
         except NeedsPerson as error:
             self._learn(link, machine.uid, RowKnowledge(entry.fence, None, trouble=str(error)))
@@ -163,15 +162,13 @@ class Databases:
             if link.telling.get(machine.uid) == entry.fence:
                 del link.telling[machine.uid]
             self._ring("machine", machine.name)
-            if not link.is_ready:
-                self._away(link)
-            elif not link.telling and not self._is_said_in_sync(link):
+            if not link.is_ready or (not link.telling and not self._is_said_in_sync(link)):
                 self._ring("platform", link.name)
 
     async def _say(self, link: Link, entry: TrainingEntry) -> None:
         word = (entry.attempt, entry.rank)
         try:
-            await link.call(lambda database: database.tell_training(entry), self._check)
+            await self._call(link, lambda database: database.tell_training(entry))
             link.words[entry.job_uid] = max(word, link.words.get(entry.job_uid, word))
             if link.word_troubles.pop(entry.job_uid, None):
                 self._ring("job", f"{entry.namespace}/{entry.name}")
@@ -182,8 +179,6 @@ class Databases:
         except Unavailable as error:
             log.warning("not told", platform=link.name, training=entry.training_id, why=str(error))
             self._ring("job", f"{entry.namespace}/{entry.name}")
-            if not link.is_ready:
-                self._away(link)
         finally:
             if link.saying.get(entry.job_uid) == word:
                 del link.saying[entry.job_uid]
@@ -205,17 +200,21 @@ class Databases:
             platform.status.conditions, PlatformCondition.IN_SYNC
         )
 
-    def _away(self, link: Link) -> None:
-        """What hangs on this database must look again: it is away now."""
-        self._ring("platform", link.name)
-        self._ring("placement", "")
+    async def _call(self, link: Link, ask: Callable[[Database], Awaitable[Answer]]) -> Answer:
+        """One call in its turn; where it cannot be reached, what hangs on it looks at once."""
+        try:
+            return await link.call(ask, self._check)
+        except Unavailable:
+            self._ring("platform", link.name)
+            self._ring("placement", "")
+            raise
 
     # -- tending ---------------------------------------------------------------------------------
 
     async def tend(self, platform: Platform) -> float:
         """Connect, check the schema and compare, as each is due; seconds until the next look."""
         link = self._links.setdefault(
-            platform.name, Link(platform, Breaker.of(self._settings), self._ports.clock)
+            platform.name, Link(platform, self._breaker(), self._ports.clock)
         )
         async with link.lock:
             was_ready = link.is_ready
@@ -246,7 +245,7 @@ class Databases:
         link = self._links.get(platform)
         if link is None or not link.is_ready:
             return ()
-        return await link.call(lambda database: database.open_trainings(self.cluster), self._check)
+        return await self._call(link, lambda database: database.open_trainings(self.cluster))
 
     async def _connect(self, link: Link, platform: Platform) -> None:
         """Open it anew where its address, its credentials or its mapping have changed."""
@@ -285,6 +284,7 @@ class Databases:
 
     async def _compare(self, link: Link, database: Database) -> None:
         """Read all rows; what is not in step is forgotten here, so that it is told anew."""
+        link.in_doubt = False
         machines = [self._store.machines[n] for n in sorted(self._store.machines)]
         names = {m.name: link.platform.machine_name(m.name) for m in machines}
         found = await link.probe(lambda: database.rows(names, self.cluster), self._check)
@@ -332,19 +332,27 @@ class Databases:
             raise BadSpec(f"{what}: dsn is no text: write the database's address") from None
 
     def _is_compare_due(self, link: Link) -> bool:
-        if link.compared_at is None:
+        if link.compared_at is None or link.in_doubt:
             return True
         age = self._ports.clock.now() - link.compared_at
         return not timedelta(0) <= age < timedelta(seconds=self._settings.compare_every)
 
     def _next_look(self, link: Link) -> float:
-        if link.is_ready and link.compared_at is not None:
+        if link.is_ready and not self._is_compare_due(link):
             return self._settings.compare_every
         if link.breaker.retry_at is not None:
             return max(0.05, link.breaker.retry_at - self._ports.clock.monotonic())
-        return self._settings.breaker_most if link.schema or not link.database else 1.0
+        if link.schema is None and link.database is not None:
+            return self._settings.breaker_first
+        return self._settings.repair_every
 
     # -- small things ----------------------------------------------------------------------------
+
+    def _breaker(self) -> Breaker:
+        settings = self._settings
+        return Breaker(
+            settings.breaker_opens_after, settings.breaker_first, settings.breaker_most_database
+        )
 
     def _fact(self, platform: Platform) -> PlatformFact:
         link = self._links.get(platform.name)

@@ -38,6 +38,8 @@ class Link:
     trouble: str = "not connected yet"
     schema: SchemaReport | None = None
     compared_at: datetime | None = None
+    in_doubt: bool = False
+    """A call failed since the last compare: what answers next may have been restored meanwhile."""
     rows: dict[str, RowKnowledge] = field(default_factory=dict)
     telling: dict[str, int] = field(default_factory=dict)
     words: dict[str, Word] = field(default_factory=dict)
@@ -74,6 +76,7 @@ class Link:
             answer = await ask()
         except Unavailable as error:
             self.trouble = str(error)
+            self.in_doubt = True
             if self.breaker.failed(self.clock.monotonic()):
                 self.compared_at = None  # when it is back, all of it is compared
             raise

@@ -23,7 +23,9 @@ class TrackingLine:
 
     def __init__(self, clock: Clock, settings: Settings, changed: Callable[[], None]) -> None:
         self._clock = clock
-        self._breaker = Breaker.of(settings)
+        self._breaker = Breaker(
+            settings.breaker_opens_after, settings.breaker_first, settings.breaker_most_tracker
+        )
         self._changed = changed
         self._probing = False
         self._up = asyncio.Event()
