@@ -345,3 +345,24 @@ def test_the_older_of_two_machines_on_one_instance_is_the_one(
 ) -> None:
     mine = a_machine("mine", spec=AWS)
     assert plan.older_twin(mine, [mine, *others]) == want, says
+
+
+def test_a_machine_that_is_left_on_because_a_database_is_away_says_so_and_what_to_do() -> None:
+    why = said(FREE, LATAM_DOWN, view=on(None)).why
+    assert "left on until latam can be asked whose run it is" in why
+    assert "turn it off by hand" in why
+
+
+@pytest.mark.parametrize(
+    ("machine", "platforms", "view"),
+    [
+        pytest.param(FREE, PLATFORMS, on(None), id="every database can be read"),
+        pytest.param(FREE, LATAM_DOWN, off(), id="it is off"),
+        pytest.param(FREE, LATAM_DOWN, on(7), id="our own start turned it on"),
+        pytest.param(CLAIMED, LATAM_DOWN, on(None), id="it is held"),
+    ],
+)
+def test_a_machine_that_is_not_left_on_for_a_database_says_nothing_of_it(
+    machine: Machine, platforms: Any, view: MachineView
+) -> None:
+    assert "left on" not in (said(machine, platforms, view=view).why or "")

@@ -165,6 +165,7 @@ def _why(
     if machine.is_enforced and barred:
         sentences.append(barred[1])
     sentences.append(_still_on(machine, rows_, view, now, settings))
+    sentences.append(_left_on(machine, platforms, rows_, view))
     sentences += [f"{name} owes 1 write" for name in machine.status.debts]
     said = set(machine.status.debts)
     if barred and barred[0] is UnavailableReason.OCCUPIED_ELSEWHERE:
@@ -204,6 +205,23 @@ def _still_on(
         return None
     detail = f": {view.detail}" if view and view.detail else ""
     return f"off is not confirmed since {show_time(status.since, now)}{detail}"
+
+
+def _left_on(
+    machine: Machine, platforms: Iterable[PlatformFact], rows_: Rows, view: MachineView | None
+) -> str | None:
+    """The alarm of a machine that burns money because nobody can say whose it is (plan.claim)."""
+    is_on = view is not None and view.power is Power.ON and view.generation is None
+    acts = machine.is_enforced and not machine.is_paused
+    if not is_on or not acts or machine.status.state in (None, MachineState.CLAIMED):
+        return None
+    unread = [p.name for p in platforms if p.is_down or not p.compared]
+    if not unread or rows.foreign_owner(rows_) is not None:
+        return None
+    return (
+        f"left on until {' and '.join(unread)} can be asked whose run it is: "
+        "if it is nobody's, turn it off by hand"
+    )
 
 
 def _would(

@@ -297,6 +297,8 @@ class Databases:
                 link.rows.pop(machine.uid, None)
             else:
                 self._keep(link, machine.uid, known)
+        for gone in link.rows.keys() - {machine.uid for machine in machines}:
+            del link.rows[gone]
         link.words.clear()
         link.compared_at = self._ports.clock.now()
         self._wake_all()

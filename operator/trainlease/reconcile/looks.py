@@ -77,8 +77,10 @@ class Looks:
         return True
 
     async def _machine(self, name: str) -> float | None:
-        machine = self._context.store.machines.get(name)
+        machines = self._context.store.machines
+        machine = machines.get(name)
         if machine is None:
+            self._context.memory.forget_others({m.uid for m in machines.values()})
             return None
         now = self._context.now()
         if await self._do(finalizers.of_machine(machine, now, self._settings)):

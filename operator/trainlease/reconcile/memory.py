@@ -4,6 +4,7 @@ Whatever is missing here after a restart makes the operator more careful, never 
 which nothing is remembered may have been started, a machine not yet seen is of unknown power.
 """
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -60,6 +61,17 @@ class Memory:
     def started_at(self, machine: Machine) -> datetime | None:
         """When this claim's workload was first seen on."""
         return self.started.get((machine.uid, machine.status.generation))
+
+    def forget_others(self, alive: Set[str]) -> None:
+        """Drop what concerns Machines that are gone; `alive` are the uids of all there are."""
+        for uid in self.views.keys() - alive:
+            del self.views[uid]
+        for uid in self.off_since.keys() - alive:
+            del self.off_since[uid]
+        for claims in (self.made, self.issued):
+            claims -= {claim for claim in claims if claim[0] not in alive}
+        for claim in [c for c in self.started if c[0] not in alive]:
+            del self.started[claim]
 
     def forget_before(self, machine: Machine) -> None:
         """Drop what concerns earlier claims of this machine."""
