@@ -1,60 +1,24 @@
 """What people write on Machines and leases, through the whole operator and in virtual time."""
 
 import asyncio
-from typing import Any
 
-import pytest
+from tests.reconcile.people import (
+    CLAIM,
+    CONFIRM_OFF,
+    FORCE_RELEASE,
+    LONG,
+    QUARANTINE_OVER,
+    annotate,
+    hold,
+    reasons,
+    running,
+    until_claimed,
+    until_obeyed,
+)
 from tests.reconcile.town import Town, condition, in_town
 
 from trainlease.effects.machines.fake_world import Course
 from trainlease.model.observed import RowState
-
-LONG = Course(seconds=36000)
-CONFIRM_OFF, FORCE_RELEASE = "trainlease.dev/confirm-off", "trainlease.dev/force-release"
-CLAIM, QUARANTINE_OVER = "trainlease.dev/claim", "trainlease.dev/quarantine-over"
-
-
-async def annotate(town: Town, machine: str, name: str, value: str) -> None:
-    await town.kube.patch("machines", "", machine, {"metadata": {"annotations": {name: value}}})
-
-
-async def words(town: Town, machine: str) -> dict[str, str]:
-    body = await town.kube.get("machines", "", machine)
-    return dict(body["metadata"].get("annotations") or {})
-
-
-async def until_obeyed(town: Town, machine: str) -> None:
-    async def gone() -> bool:
-        return not await words(town, machine)
-
-    await town.until(gone)
-
-
-async def running(town: Town, name: str = "caries", **spec: Any) -> str:
-    """A long training that runs on gpu-1; the generation of its claim."""
-    town.courses[name] = LONG
-    await town.create_job(name, **{"pool": None, "machine": "gpu-1", **spec})
-    await town.until_state(name, "Running")
-    return str((await town.machine("gpu-1"))["generation"])
-
-
-async def hold(town: Town, name: str = "driver", **spec: Any) -> None:
-    meta = {"name": name, "namespace": "ops"}
-    await town.kube.create(
-        "machineleases", {"metadata": meta, "spec": {"machine": "gpu-1", **spec}}
-    )
-
-
-async def until_claimed(town: Town, machine: str = "gpu-1") -> None:
-    async def claimed() -> bool:
-        return (await town.machine(machine)).get("state") == "Claimed"
-
-    await town.until(claimed)
-
-
-def reasons(status: dict[str, Any]) -> list[str]:
-    return [line["reason"] for line in status["history"]]
-
 
 # --- confirm-off ---------------------------------------------------------------------------------
 
@@ -326,120 +290,3 @@ def test_a_quarantine_is_over_when_its_time_is() -> None:
         assert condition({"status": status}, "Available")["status"] == "True"
 
     in_town(scenario, quarantine_for=3600)
-
-
-# --- holds ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("length", "seconds"), [("3h", 3 * 3600), ("10m", 600)])
-def test_a_holds_time_may_be_changed_while_it_holds(length: str, seconds: int) -> None:
-    async def scenario(town: Town) -> None:
-        await hold(town, **{"for": "1h"})
-        await until_claimed(town)
-        began = town.clock.now()
-        await asyncio.sleep(60)
-        before = await town.machine("gpu-1")
-        await town.kube.patch("machineleases", "ops", "driver", {"spec": {"for": length}})
-        await asyncio.sleep(5)
-        after = await town.machine("gpu-1")
-        assert after["deadline"] != before["deadline"]
-        assert after["until"] != before["until"]
-        await town.until_free("gpu-1")
-        assert abs((town.clock.now() - began).total_seconds() - seconds) < 60
-
-    in_town(scenario)
-
-
-def test_a_hold_that_is_not_changed_costs_no_further_write() -> None:
-    async def scenario(town: Town) -> None:
-        await hold(town, **{"for": "2h"})
-        await until_claimed(town)
-        await asyncio.sleep(60)
-        before = len(town.writes("machines"))
-        await asyncio.sleep(3600)
-        assert len(town.writes("machines")) == before
-
-    in_town(scenario)
-
-
-def test_a_hold_that_wants_power_where_there_is_none_to_turn_on_says_so() -> None:
-    async def scenario(town: Town) -> None:
-        await hold(town, power="On")
-        await asyncio.sleep(10)
-        granted = condition(await town.kube.get("machineleases", "ops", "driver"), "Granted")
-        assert (granted["status"], granted["reason"]) == ("False", "PowerNotAllowed")
-        assert "only a cloud machine can" in granted["message"]
-        assert (await town.machine("gpu-1"))["state"] == "Free"
-
-    in_town(scenario)
-
-
-# --- duplicates ----------------------------------------------------------------------------------
-
-
-def test_of_two_machines_on_one_instance_the_younger_is_not_available() -> None:
-    async def scenario(town: Town) -> None:
-        aws = {"instanceId": "i-0abc123def4567890", "region": "us-east-1"}
-        for name in ("cloud-1", "cloud-2"):
-            spec = {"mode": "Enforce", "pool": "cloud", "aws": aws}
-            await town.kube.create("machines", {"metadata": {"name": name}, "spec": spec})
-            await asyncio.sleep(5)
-        await asyncio.sleep(60)
-        younger = condition({"status": await town.machine("cloud-2")}, "Available")
-        assert (younger["reason"], younger["message"]) == (
-            "Duplicate",
-            "the same hardware as cloud-1, which is older",
-        )
-        older = condition({"status": await town.machine("cloud-1")}, "Available")
-        assert older["reason"] != "Duplicate"
-
-    in_town(scenario)
-
-
-# --- observed ------------------------------------------------------------------------------------
-
-
-async def until_why(town: Town, platform: str, text: str) -> str:
-    async def said() -> bool:
-        body = await town.kube.get("platforms", "", platform)
-        return text in str(body.get("status", {}).get("why"))
-
-    await town.until(said)
-    return str((await town.kube.get("platforms", "", platform))["status"]["why"])
-
-
-async def observe(town: Town, platform: str, mode: str = "Observe") -> None:
-    await town.kube.patch("platforms", "", platform, {"spec": {"mode": mode}})
-
-
-def test_a_platform_that_is_observed_says_what_would_be_written_and_nothing_is() -> None:
-    async def scenario(town: Town) -> None:
-        await observe(town, "nutresa")
-        await running(town)
-        town.databases["nutresa"].occupy("gpu-2", "airflow")
-        why = await until_why(town, "nutresa", "would write gpu-1 Occupied")
-        assert why.endswith("and leave gpu-2 (taken by airflow) alone")
-        assert town.rows("gpu-1")["nutresa"] is RowState.FREE
-        await observe(town, "nutresa", "Enforce")
-
-        async def told() -> bool:
-            return town.rows("gpu-1")["nutresa"] is RowState.OCCUPIED
-
-        await town.until(told)
-
-    in_town(scenario)
-
-
-def test_an_observed_database_without_our_tables_says_what_it_lacks_and_what_would_be() -> None:
-    async def scenario(town: Town) -> None:
-        await observe(town, "nutresa")
-        town.databases["nutresa"].lacks_ours = True
-        town.databases["nutresa"].occupy("gpu-2", "airflow")
-        why = await until_why(town, "nutresa", "leave gpu-2")
-        assert why.startswith("SchemaInvalid: table trainlease_ledger is not there")
-        body = await town.kube.get("platforms", "", "nutresa")
-        assert "CREATE TABLE trainlease_ledger" in condition(body, "SchemaValid")["message"]
-        await running(town)
-        assert town.rows("gpu-1")["nutresa"] is RowState.FREE
-
-    in_town(scenario)

@@ -9,13 +9,15 @@ from tests.builders import NOW, a_job, an_attempt
 
 from simulator.loop import VirtualClock, VirtualLoop, run
 from trainlease.effects.tracking.fake import Call, FakeMlflow, FakeTracker
+from trainlease.model import conditions as cond
 from trainlease.model.errors import AnswerLost, NotLeader, Unavailable
-from trainlease.model.reasons import Cause, JobState, Outcome
+from trainlease.model.reasons import Cause, JobCondition, JobState, Outcome
 from trainlease.model.settings import Settings
-from trainlease.model.training_job import Attempt, TrainingJob
+from trainlease.model.training_job import Attempt, TrainingJob, TrainingJobStatus
 from trainlease.reconcile.results import Results
 
 CLUSTER = "cluster-1"
+MODEL = "saturno.caries"
 RULE = {"metric": "val_f1", "eval_data": "holdout-3"}
 
 
@@ -150,3 +152,15 @@ def finished(
 
 def with_status(job: TrainingJob, **changes: Any) -> TrainingJob:
     return job.model_copy(update={"status": job.status.but(**changes)})
+
+
+def said(status: TrainingJobStatus, kind: JobCondition) -> tuple[str, str, str]:
+    """A condition as (status, reason, message)."""
+    found = cond.get(status.conditions, kind)
+    assert found is not None
+    return found.status, found.reason, found.message
+
+
+async def nobody_is_gone(namespace: str, name: str, uid: str) -> bool:
+    """What a sweep is told where every job lives."""
+    return False
