@@ -16,7 +16,7 @@ _PARTS = {
     "stage": "faults",
 }
 """Fixtures by the part that they stand for: the bed's, and a site of a suite's own."""
-_COMPUTING = "tests/simulator"
+_COMPUTING = ("tests/mutants", "tests/simulator")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups

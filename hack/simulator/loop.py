@@ -20,6 +20,7 @@ that came due, in order (SIGSTOP and SIGCONT). A killed one never takes another 
 import asyncio
 import contextvars
 import heapq
+import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
@@ -37,7 +38,7 @@ class Deadlock(RuntimeError):
 
 
 class OutOfTime(RuntimeError):
-    """The limit of virtual time came before the main task's end."""
+    """The limit of virtual time, or of steps, came before the main task's end."""
 
 
 class Process:
@@ -105,6 +106,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         # A dead process's coroutines are kept, lest their collection runs their `finally` blocks.
         self._graveyard: list[asyncio.Task[Any]] = []
         self.limit: float | None = None
+        self.most_steps = sys.maxsize
         self.steps = 0
         self.failures: list[dict[str, Any]] = []
         """What asyncio would have logged: exceptions that nobody fetched, of live processes."""
@@ -145,6 +147,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _run_once(self) -> None:
         ready = self._ready
+        if self.steps > self.most_steps:
+            raise OutOfTime(f"it still moves after {self.steps} steps, at {self._now:.3f} s")
         if not ready and not self._stopping:
             self._advance()
         self._collect_due()

@@ -28,6 +28,8 @@ STILL = 125.0
 """Seconds without any movement that count as rest: longer than any timer of the operator."""
 LONGEST_UNREST = 1500.0
 SECOND_PLAN = 220.0
+MOST_STEPS = 300_000
+"""Thirty times what a seed takes: who comes to no rest is not followed for hours."""
 SORTED = "errors-are-sorted"
 announce(SORTED, "An adapter translates its library's errors at its door (section 5)")
 _LOOK = 5.0
@@ -54,15 +56,25 @@ def spots() -> tuple[str, ...]:
     return (*(kind.__name__ for kind in TABLE if kind is not Wait), *AIMED_VERBS)
 
 
-def run(seed: int, *, table: Table = TABLE, lines: list[str] | None = None) -> Result:
-    """Run this seed. `table` replaces the perform table; `lines` takes the trace, if given."""
+def run(
+    seed: int,
+    *,
+    table: Table = TABLE,
+    lines: list[str] | None = None,
+    ends_at_breach: bool = False,
+) -> Result:
+    """Run this seed. `table` replaces the perform table; `lines` takes the trace, if given.
+
+    `ends_at_breach`: nothing is asked beyond the first broken promise.
+    """
     worlds: list[World] = []
     UNSORTED.take()
 
     async def main(loop: VirtualLoop) -> None:
         world = World(draw(seed, spots()), loop, table=table, lines=lines)
         worlds.append(world)
-        await _play(world)
+        loop.most_steps = MOST_STEPS
+        await _play(world, ends_at_breach=ends_at_breach)
         for failure in (*UNSORTED.take(), *map(_told, loop.failures))[:1]:
             world.complain(SORTED, failure)
 
@@ -87,15 +99,20 @@ def _told(failure: dict[str, Any]) -> str:
     return f"{failure.get('message')}: {failure.get('exception')!r}"
 
 
-async def _play(world: World) -> None:
+async def _play(world: World, *, ends_at_breach: bool) -> None:
     deeds = Deeds(world)
     await world.apply_all()
     for name in OPERATORS:
         world.operators.start(name)
     deeds.schedule()
-    await _until(world, STORM)
+    while world.loop.time() < STORM:
+        await _pause(world, min(_LOOK, STORM - world.loop.time()))
+        if ends_at_breach and world.observer.breaches:
+            return
     deeds.calm()
     await _rest(world, first=True)
+    if ends_at_breach and world.observer.breaches:
+        return
     deeds.end_what_lasts()
     await _rest(world, first=False)
     await _stay_quiet(world)
@@ -126,10 +143,6 @@ async def _stay_quiet(world: World) -> None:
         world.complain(QUIET, what)
     elif world.moved_at != moved:
         world.complain(QUIET, "a row or a machine changed at rest")
-
-
-async def _until(world: World, at: float) -> None:
-    await _pause(world, at - world.loop.time())
 
 
 async def _pause(world: World, seconds: float) -> None:
