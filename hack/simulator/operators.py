@@ -21,6 +21,7 @@ from trainlease.model.settings import Settings
 from trainlease.reconcile.operator import DeadWatch, LeadershipLost, Operator
 from trainlease.reconcile.perform import TABLE
 from trainlease.reconcile.ports import Ports
+from trainlease.reconcile.shelf import Restored
 
 Table = Mapping[type, Callable[[Any, Any], Awaitable[None]]]
 WATCHED = ("trainingjobs", "machineleases", "machines", "platforms")
@@ -118,7 +119,7 @@ class Operators:
     def _ended(self, name: str, task: "asyncio.Task[None]") -> None:
         """Its main task came to an end without having been killed."""
         error = None if task.cancelled() else task.exception()
-        if not isinstance(error, LeadershipLost | DeadWatch):
+        if not isinstance(error, LeadershipLost | DeadWatch | Restored):
             self.complain(KEEPS_RUNNING, f"{name} ended by itself: {error!r}")
         self.kill(name)
 

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from trainlease import handlers
 from trainlease.model.settings import Settings
 from trainlease.reconcile.operator import DeadWatch, LeadershipLost
+from trainlease.reconcile.shelf import Restored
 from trainlease.wiring import logs
 from trainlease.wiring.operator import CannotStart
 
@@ -110,7 +111,7 @@ def operator(
     settings = _settings({name: value for name, value in given.items() if value is not None})
     try:
         asyncio.run(handlers.serve(settings, identity or _new_identity(), probe=probe))
-    except (CannotStart, LeadershipLost, DeadWatch) as error:
+    except (CannotStart, LeadershipLost, DeadWatch, Restored) as error:
         raise _ended(str(error)) from None
 
 

@@ -31,7 +31,7 @@ async def serve(settings: Settings, identity: str, *, probe: str | None = None) 
     """Run one replica until SIGTERM or SIGINT.
 
     `probe` is the address of the health endpoint, such as `http://0.0.0.0:8080/healthz`. Raises
-    what ended the operator: CannotStart, LeadershipLost, DeadWatch.
+    what ended the operator: CannotStart, LeadershipLost, DeadWatch, Restored.
     """
     async with open_ports(settings) as ports:
         operator = Operator(ports, settings, identity, table=narrated(TABLE))

@@ -4,6 +4,7 @@ import itertools
 import os
 import signal
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.wiring.process import ACCOUNT, COMMAND, GROUPS, holder
@@ -98,9 +99,17 @@ class Crew:
 
     def leader(self) -> Replica:
         """Who leads of those that run, once one does; there are two again."""
-        while sum(replica.part.is_running for replica in self.replicas) < 2:
-            self.start()
+        self._restart()
         return self.successor()
+
+    def until(self, is_so: Callable[[], object], what: str) -> None:
+        """Wait for it; who ends meanwhile is followed, as where a kubelet sees to it."""
+
+        def look() -> object:
+            self._restart()
+            return is_so()
+
+        wait_until(look, 2 * PATIENCE, what)
 
     def successor(self) -> Replica:
         """Who leads of those that run, once one does."""
@@ -111,6 +120,10 @@ class Crew:
             return next((r for r in running if r.identity == name), None)
 
         return wait_until(found, PATIENCE, "a leader")
+
+    def _restart(self) -> None:
+        while sum(replica.part.is_running for replica in self.replicas) < 2:
+            self.start()
 
     def close(self) -> None:
         """All end in good order, so that the next leader need not wait."""

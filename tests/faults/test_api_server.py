@@ -1,7 +1,23 @@
-"""The API server restarted in the middle, and slow to answer."""
+"""The API server restarted in the middle, slow, and back with what it had stored before a grant."""
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from tests.faults.crew import Crew
-from tests.faults.stage import Stage
+from tests.faults.stage import Stage, on_another_plane
+
+from bed.control_plane import ControlPlane
+from bed.fixtures import PLATFORMS
+from bed.processes import sweep
+from demo.judge_claims import free_told_or_owed, outcome_before_free
+from demo.judge_results import (
+    all_rows_agree,
+    jobs_ended_as_wanted,
+    nothing_left_running,
+    training_rows_tell,
+)
 
 
 def test_restarted_while_the_training_runs(stage: Stage, crew: Crew) -> None:
@@ -30,3 +46,61 @@ def test_slow_to_answer_each_call(stage: Stage, crew: Crew) -> None:
     assert leader.leads
     assert scene.outcomes(title) == ["Succeeded"]
     scene.must_keep()
+
+
+@pytest.fixture
+def restorable(stage: Stage, tmp_path: Path) -> Iterator[Stage]:
+    """The databases of the site, under a control plane that may lose what it stored."""
+    folder = tmp_path / "restorable"
+    yield on_another_plane(stage, ControlPlane.start(folder))
+    sweep(folder)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def restored_crew(restorable: Stage, tmp_path: Path) -> Iterator[Crew]:
+    made = Crew(restorable.plane, tmp_path / "crew", restorable.claims)
+    yield made
+    made.close()
+
+
+def test_restored_from_before_the_grant_while_the_training_runs(
+    restorable: Stage, restored_crew: Crew, tmp_path: Path
+) -> None:
+    """Who led ends; the job is run anew from its first attempt, after what still ran is off."""
+    stage, crew = restorable, restored_crew
+    crew.lead()
+    scene = stage.scene()
+    scene.until_free()
+    scene.change_machine(cordon=True)
+    title = scene.apply_job()
+    scene.until_state(title, "Waiting")
+    before = scene.machine()["generation"]
+    stage.plane.save(tmp_path / "saved")
+    leader = crew.leader()
+    scene.change_machine(cordon=False)
+    scene.until_runs(title)
+    lost = stage.watcher.training(title, 1)
+    fences = {platform: scene.fence(platform) for platform in PLATFORMS}
+
+    stage.plane.restore(tmp_path / "saved")
+    again = scene.again()
+    assert leader.until_ended() == 1
+    crew.until(lambda: lost not in stage.watcher.alive, "the end of what still ran")
+    again.until_free()
+    again.change_machine(cordon=False)
+    again.until_runs(title)
+    again.open_gates()
+    again.until_rest()
+
+    assert again.outcomes(title) == ["Succeeded"]
+    assert again.machine()["generation"] > before + 1
+    assert all(scene.fence(platform) > fences[platform] for platform in PLATFORMS)
+    again.must_keep(
+        outcome_before_free,
+        free_told_or_owed,
+        all_rows_agree,
+        training_rows_tell,
+        jobs_ended_as_wanted,
+        nothing_left_running,
+    )

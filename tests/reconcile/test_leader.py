@@ -43,11 +43,17 @@ class Candidate:
         self.wire = Wire()
         self.process = Process(name)
         self.lost: list[float] = []
+        self.restored: list[float] = []
         kube = world.server.client_for(name, self.wire)
         clock = VirtualClock(world.loop, skew)
         self.leader = Leader(kube, clock, SYSTEM, "trainlease", name, SETTINGS)
         self._loop = world.loop
-        self.task = self._start(self.leader.run(lambda: self.lost.append(self._loop.time())))
+        self.task = self._start(
+            self.leader.run(
+                lambda: self.lost.append(self._loop.time()),
+                lambda: self.restored.append(self._loop.time()),
+            )
+        )
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self.process.start(self._loop, work)
@@ -283,5 +289,62 @@ def test_the_transitions_are_counted() -> None:
             await candidate.stop()
         assert [name for name, _ in world.reigns] == ["a", "b", "c"]
         assert world.lease()["spec"]["leaseTransitions"] == 2
+
+    run(main)
+
+
+def test_a_lease_from_before_shows_to_every_replica_that_the_server_was_restored() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        world = World(loop)
+        both = world.add("a"), world.add("b")
+        await world.watch(11)
+        snapshot = world.server.snapshot()
+        await world.watch(20)
+        world.server.restore(snapshot, bump=False)
+        await world.watch(30)
+        assert [name for name, _ in world.reigns] == ["a"]
+        for candidate in both:
+            assert len(candidate.restored) == 1
+            assert candidate.task.done()
+        after = world.add("c")
+        await world.watch(30)
+        after.leader.check()
+
+    run(main)
+
+
+async def second_reign(world: World) -> tuple[Candidate, Body]:
+    """The leader that came after another one, and the Lease as that one had it."""
+    first = world.add("a")
+    second = world.add("b")
+    await world.watch(11)
+    lease = world.lease()
+    world.candidates.remove(first)
+    world.loop.kill(first.process)
+    await world.watch(40)
+    second.leader.check()
+    return second, lease
+
+
+def test_a_lease_that_names_the_predecessor_again_ends_the_reign() -> None:
+    """Its record was seen unchanged for its whole time already: before it was followed."""
+
+    async def main(loop: VirtualLoop) -> None:
+        world = World(loop)
+        second, lease = await second_reign(world)
+        await world.server.patch("leases", SYSTEM, "trainlease", {"spec": lease["spec"]})
+        await world.watch(3)
+        assert len(second.lost) == 1
+
+    run(main)
+
+
+def test_a_lease_that_was_deleted_ends_the_reign() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        world = World(loop)
+        second, lease = await second_reign(world)
+        await world.server.delete("leases", SYSTEM, "trainlease", lease["metadata"]["uid"])
+        await world.watch(3)
+        assert len(second.lost) == 1
 
     run(main)

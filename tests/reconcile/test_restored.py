@@ -12,6 +12,7 @@ from tests.reconcile.town import OURS, Town, in_town
 from trainlease.effects.kube.fake_store import Snapshot
 from trainlease.effects.machines.fake_world import Course
 from trainlease.model.observed import RowState
+from trainlease.reconcile.shelf import Restored
 
 LONG = Course(seconds=3600)
 JOBS = ("a", "b")
@@ -170,6 +171,26 @@ def test_an_etcd_from_before_a_job_turns_its_machine_off_and_overtakes_its_fence
         await town.create_job("b", pool=None, machine="gpu-1")
         await until_all_done(town, "b")
         assert fence_of(town, "saturno", "gpu-1") > told
+
+    in_town(scenario)
+
+
+@pytest.mark.parametrize("bump", [True, False], ids=["versions go on", "versions go back"])
+def test_an_etcd_from_before_a_grant_ends_every_process_that_knew_better(bump: bool) -> None:
+    async def scenario(town: Town) -> None:
+        town.start_operator("standby")
+        await asyncio.sleep(30)
+        snapshot = town.kube.snapshot()
+        await two_running(town)
+        town.kube.restore(snapshot, bump=bump)
+        ended = await asyncio.gather(*town.operators, return_exceptions=True)
+        assert [type(error) for error in ended] == [Restored, Restored]
+        assert len(town.machines.on()) == 2
+        town.operators.clear()
+        town.start_operator("anew")
+        await until_off(town)
+        await town.create_job("c")
+        await until_all_done(town, "c")
 
     in_town(scenario)
 

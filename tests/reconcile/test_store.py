@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from trainlease.reconcile.shelf import Restored
 from trainlease.reconcile.store import Store
 
 
@@ -169,34 +170,32 @@ def test_what_a_backup_brings_back_is_known_again(store: Store) -> None:
     assert "gpu-1" in store.machines
 
 
-def test_after_versions_went_back_the_list_is_the_truth(store: Store) -> None:
+def test_a_list_that_is_older_than_the_last_one_shows_a_restored_server(store: Store) -> None:
     store.replace("machines", [body("gpu-1", 90), body("gpu-2", 95)], "100")
-    store.replace("machines", [body("gpu-1", 40)], "50")
-    assert {name: version_of(store, name) for name in store.machines} == {"gpu-1": "40"}
-    store.heard("MODIFIED", "machines", body("gpu-1", 51))
-    assert version_of(store, "gpu-1") == "51"
+    with pytest.raises(Restored, match="machines"):
+        store.replace("machines", [body("gpu-1", 40)], "50")
 
 
-def test_a_list_older_than_what_was_known_when_it_was_asked_for_is_the_truth(store: Store) -> None:
+def test_a_list_older_than_what_was_known_when_it_was_asked_for_shows_it(store: Store) -> None:
     """A standby heard of a grant, then etcd was restored from before it."""
     store.replace("machines", [body("gpu-1", 5)], "10")
     store.heard("MODIFIED", "machines", body("gpu-1", 30))
-    store.replace("machines", [body("gpu-1", 5)], "20", asked=store.newest("machines"))
-    assert version_of(store, "gpu-1") == "5"
+    with pytest.raises(Restored):
+        store.replace("machines", [body("gpu-1", 5)], "20", asked=store.newest("machines"))
 
 
 def test_versions_that_went_back_and_grew_again_show_in_what_the_list_has(store: Store) -> None:
     store.replace("machines", [body("gpu-1", 5)], "10")
     store.heard("MODIFIED", "machines", body("gpu-1", 30))
-    store.replace("machines", [body("gpu-1", 5)], "40", asked=store.newest("machines"))
-    assert version_of(store, "gpu-1") == "5"
+    with pytest.raises(Restored):
+        store.replace("machines", [body("gpu-1", 5)], "40", asked=store.newest("machines"))
 
 
-def test_what_was_deleted_after_the_backup_is_known_again_at_once(store: Store) -> None:
+def test_what_was_deleted_after_the_backup_and_is_there_again_shows_it(store: Store) -> None:
     store.heard("ADDED", "machines", body("gpu-1", 5))
     store.heard("DELETED", "machines", body("gpu-1", 30))
-    store.replace("machines", [body("gpu-1", 5)], "40", asked=store.newest("machines"))
-    assert version_of(store, "gpu-1") == "5"
+    with pytest.raises(Restored):
+        store.replace("machines", [body("gpu-1", 5)], "40", asked=store.newest("machines"))
 
 
 def test_an_event_that_overtakes_a_list_stands(store: Store) -> None:

@@ -7,6 +7,9 @@ Both are measured by the monotonic clock, and `leader_duration` less `leader_ren
 which a call that was begun as leader must have ended (design: 15 s, 10 s, and 5 s for a call).
 
 `check()` before each write and each effect. Wall-clock times in the Lease are for people.
+
+Every replica reads the Lease every few seconds: one that is older than it was before says that the
+API server was restored, and that nothing that this process knows holds.
 """
 
 import asyncio
@@ -27,6 +30,7 @@ from trainlease.model.errors import (
     TrainleaseError,
 )
 from trainlease.model.settings import Settings
+from trainlease.reconcile.shelf import Restored
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +50,11 @@ class _Read:
     record: _Record
     version: str
     duration: float
+
+    @property
+    def number(self) -> int:
+        """The version as a number, which Kubernetes allows to compare for one object."""
+        return int(self.version)
 
     @classmethod
     def of(cls, body: Mapping[str, Any], default: float) -> "_Read":
@@ -85,6 +94,7 @@ class Leader:
         self._tried: set[_Record] = set()
         self._seen: tuple[_Record, float] | None = None
         self._elected = asyncio.Event()
+        self._newest = 0
         self._problem = ""
         self._resigned = False
 
@@ -109,11 +119,25 @@ class Leader:
             self._elected.clear()
             await self._elected.wait()
 
-    async def run(self, on_lost: Callable[[], None] | None = None) -> None:
-        """Take part until cancelled or released; `on_lost` is called each time it was lost."""
+    async def run(
+        self,
+        on_lost: Callable[[], None] | None = None,
+        on_restored: Callable[[], None] | None = None,
+    ) -> None:
+        """Take part until cancelled or released; `on_lost` is called each time it was lost.
+
+        `on_restored`: the Lease went back to an earlier version; this process takes part no more.
+        """
         while not self._resigned:
             was_leader = self._mine is not None
-            await self._take_part()
+            try:
+                await self._take_part()
+            except Restored as why:
+                self._mine = None
+                _log.warning("%s: %s", self._identity, why)
+                if on_restored is not None:
+                    on_restored()
+                return
             if was_leader and not self.is_leader:
                 self._mine = None
                 _log.warning("%s is the leader no longer", self._identity)
@@ -164,18 +188,26 @@ class Leader:
         try:
             body = await self._kube.get("leases", self._namespace, self._name)
         except NotFound:
-            self._mine = None
+            if self._mine is not None:
+                self._mine = None
+                return
             # Deleted under a holder that we saw: it may still count itself the leader.
             if self._seen is None or self._clock.monotonic() - self._seen[1] >= self._duration:
                 await self._create()
             return
-        await self._consider(_Read.of(body, self._duration))
+        read = _Read.of(body, self._duration)
+        if read.number < self._newest:
+            raise Restored("the leader Lease is back at an earlier version")
+        await self._consider(read)
 
     async def _consider(self, read: _Read) -> None:
+        self._newest = read.number
         if self._is_ours(read):
             await self._write(read, read.record.transitions)
             return
-        self._mine = None
+        if self._mine is not None:  # who has lost it ends, though it may look free to be taken
+            self._mine = None
+            return
         if self._is_over(read):
             await self._write(read, read.record.transitions + 1)
 
@@ -235,6 +267,7 @@ class Leader:
         if self._mine is None:
             _log.info("%s is the leader", self._identity)
         self._mine = read
+        self._newest = read.number
         self._tried.clear()
         self._valid_until = sent + self._renew
         if self.is_leader:

@@ -2,7 +2,8 @@
 
 Events are doorbells: what they bring goes into the store, and every decision reads the whole
 state. Only the leader looks. A process that was the leader and is no more ends, so that nothing
-that it remembers outlives its right to act on it; so does one whose watch is dead.
+that it remembers outlives its right to act on it; so does one whose watch is dead, and each one,
+the leader or not, that sees the API server back at an earlier state.
 """
 
 import asyncio
@@ -27,8 +28,9 @@ from trainlease.reconcile.looks import Looks
 from trainlease.reconcile.memory import Memory
 from trainlease.reconcile.perform import TABLE, Performer
 from trainlease.reconcile.ports import Ports
-from trainlease.reconcile.queue import KeyedQueue
+from trainlease.reconcile.queue import Key, KeyedQueue
 from trainlease.reconcile.results import Results
+from trainlease.reconcile.shelf import Restored
 from trainlease.reconcile.store import Store
 
 LEASE_NAME = "trainlease-operator"
@@ -100,14 +102,17 @@ class Operator:
         self.store.heard(word, plural, body)
 
     async def run(self) -> None:
-        """Stand by, then lead until it is over: LeadershipLost, DeadWatch, or cancelled."""
+        """Stand by and lead until it is over: LeadershipLost, DeadWatch, Restored; or cancelled."""
         loop = asyncio.get_running_loop()
         self._over = loop.create_future()
         await self._list_until_answered()
         lost = LeadershipLost("another replica may lead now")
-        election = loop.create_task(self.leader.run(lambda: self._end(lost)))
+        restored = Restored("the API server was restored: nothing that was known of it holds")
+        election = loop.create_task(
+            self.leader.run(lambda: self._end(lost), lambda: self._end(restored))
+        )
         try:
-            await self.leader.wait()
+            await self._until_elected(self._over)
             await self._lead(self._over)
         except NotLeader:  # it was lost before the first look
             raise lost from None
@@ -121,6 +126,16 @@ class Operator:
         """Give the leadership back, so that another replica need not wait for it to run out."""
         await self.leader.release()
 
+    async def _until_elected(self, over: asyncio.Future[None]) -> None:
+        """Stand by; it may be over before this process was the leader."""
+        elected = asyncio.get_running_loop().create_task(self.leader.wait())
+        try:
+            await asyncio.wait((elected, over), return_when=asyncio.FIRST_COMPLETED)
+            if over.done():
+                over.result()
+        finally:
+            elected.cancel()
+
     async def _lead(self, over: asyncio.Future[None]) -> None:
         """Fill the store anew, get to know what it speaks of, and only then look at everything."""
         await self._list_until_answered()
@@ -130,13 +145,20 @@ class Operator:
         self._leads = True
         self._bells.all()
         self._queue.add_after(("list", ""), self._settings.resync_every)
-        work = asyncio.get_running_loop().create_task(self._queue.run(self._looks.look, _WORKERS))
+        work = asyncio.get_running_loop().create_task(self._queue.run(self._look, _WORKERS))
         try:
             await asyncio.wait((work, over), return_when=asyncio.FIRST_COMPLETED)
             (work if work.done() else over).result()
         finally:
             work.cancel()
             await asyncio.wait([work])  # nothing is in flight when the Lease is given back
+
+    async def _look(self, key: Key) -> float | None:
+        try:
+            return await self._looks.look(key)
+        except Restored as why:
+            self._end(why)
+            return None
 
     async def _get_to_know(self) -> None:
         """The cluster's uid, each database (or that it is away), what each machine does now."""

@@ -34,6 +34,7 @@ from trainlease.plan.job import accepted_status
 from trainlease.reconcile import metering
 from trainlease.reconcile.context import Context
 from trainlease.reconcile.secrets import secret_environment
+from trainlease.reconcile.shelf import Restored
 
 Performer = Callable[[Context, Any], Awaitable[None]]
 
@@ -162,6 +163,7 @@ async def _check_unchanged(
 
 
 def _check_same(machine: Machine, fresh: Body) -> None:
+    _check_not_restored(machine, fresh)
     if fresh["metadata"]["resourceVersion"] != machine.metadata.resource_version:
         raise Conflict(f"{machine.name} has changed since it was read")
 
@@ -323,7 +325,14 @@ async def refresh(context: Context, was: KubeObject) -> None:
     except TrainleaseError:
         return
     else:
+        _check_not_restored(was, body)
         context.store.wrote(was.plural, body)
+
+
+def _check_not_restored(was: KubeObject, fresh: Body) -> None:
+    """What is read now is not older than what was known before it was asked for."""
+    if int(fresh["metadata"]["resourceVersion"]) < int(was.metadata.resource_version):
+        raise Restored(f"{was.plural} {was.title} is back at an earlier version")
 
 
 TABLE: dict[type, Performer] = {

@@ -2,7 +2,7 @@
 
 Versions are compared as numbers, which Kubernetes allows within a kind. After a restore of etcd
 they go back: a LIST shows it that is older than what was known when it was asked for, or that has
-an object as it was before a version that the LIST must know. It is then taken whole.
+an object as it was before a version that the LIST must know. Nothing that is known holds then.
 """
 
 import logging
@@ -40,6 +40,11 @@ class Seen:
         title = f"{namespace}/{meta['name']}" if namespace else meta["name"]
         is_last = "deletionTimestamp" in meta and not meta.get("finalizers")
         return cls(body, title, meta["uid"], int(meta["resourceVersion"]), is_last)
+
+
+class Restored(Exception):
+    """The API server is back at an earlier state: what this process knows never was, and its
+    watches wait for versions that are yet to come. It must end; one that starts anew is well."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +113,12 @@ class Shelf(Generic[Model]):
     def replace(self, listed: list[Seen], version: int, asked: int = 0) -> list[str]:
         """Take over a LIST; answers all titles that changed by it.
 
-        `asked`: what was `newest` when the LIST was asked for.
+        `asked`: what was `newest` when the LIST was asked for. Restored where versions went back.
         """
         self._round += 1
         went_back = version < max(asked, self._newest_at_list)
         if went_back or any(self._is_of_the_past(seen, version) for seen in listed):
-            self._start_anew()
+            raise Restored(f"the versions of {self.kind.plural} went back")
         self._fill_graves()
         present = {seen.title for seen in listed}
         gone = [t for t, (_, v) in self._known.items() if t not in present and v <= version]
@@ -170,14 +175,6 @@ class Shelf(Generic[Model]):
         old = [uid for uid, grave in self._graves.items() if grave.round < self._round - 1]
         for uid in old:
             del self._graves[uid]
-
-    def _start_anew(self) -> None:
-        """The server's versions went back: nothing that is known is newer than anything."""
-        _log.warning("the versions of %s went back: the API server was restored", self.kind.plural)
-        self._known = {title: (uid, -1) for title, (uid, _) in self._known.items()}
-        self._heard.clear()
-        self._graves.clear()
-        self.newest = 0
 
 
 def _reason(error: ValidationError) -> str:

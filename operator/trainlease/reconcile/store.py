@@ -121,6 +121,8 @@ class Store:
     ) -> None:
         """The answer of a LIST: what it does not have is gone, unless it is newer than the list.
 
+        Restored where it shows that the server is back at an earlier state.
+
         `asked` is what `newest` said when the LIST was asked for.
         """
         shelf = self._shelves[plural]
