@@ -24,8 +24,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from trainlease.model.base import Meta
-from trainlease.model.machine import Machine, MachineSpec, MachineStatus, Mode, NodeSlot
+from trainlease.model.machine import Machine, MachineSpec, MachineStatus, NodeSlot
 from trainlease.model.machine_lease import JobRef, MachineLease, MachineLeaseSpec
+from trainlease.model.mode import Mode
 from trainlease.model.reasons import MachineState
 from trainlease.model.settings import Settings
 from trainlease.model.training_job import TrainingJob, TrainingJobSpec, lease_name

@@ -6,21 +6,14 @@ from typing import Any
 
 from trainlease.model import conditions as cond
 from trainlease.model.base import Meta
-from trainlease.model.machine import (
-    PAUSED,
-    Holder,
-    Machine,
-    MachineSpec,
-    MachineStatus,
-    Mode,
-    NodeSlot,
-)
+from trainlease.model.machine import Holder, Machine, MachineSpec, MachineStatus, NodeSlot
 from trainlease.model.machine_lease import (
     JobRef,
     MachineLease,
     MachineLeaseSpec,
     MachineLeaseStatus,
 )
+from trainlease.model.mode import PAUSED, Mode
 from trainlease.model.observed import Exit, MachineView, Power, Told
 from trainlease.model.platform import Confirm, Database, Language, Platform, PlatformSpec
 from trainlease.model.reasons import Cause, JobCondition, LeaseCondition, MachineState, Outcome

@@ -19,7 +19,6 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from bed.audit import POLICY, AuditLog
@@ -28,6 +27,7 @@ from bed.cluster_binary import cluster_binary
 from bed.errors import BedError
 from bed.ports import accepts, start_on_free_port
 from bed.processes import Part, Processes
+from bed.server import Stoppable
 from bed.waiting import wait_until
 
 _READY_SECONDS = 120.0
@@ -51,7 +51,7 @@ class _Secrets:
     accounts: tuple[Path, Path]
 
 
-class ControlPlane:
+class ControlPlane(Stoppable):
     """One control plane; made by `start`, ended by `stop` or by the end of a `with` block."""
 
     def __init__(self, folder: Path, address: str, *, audit: bool) -> None:
@@ -205,17 +205,6 @@ class ControlPlane:
         """End all parts; the data stays in the folder."""
         for part in reversed(self._parts.values()):
             part.stop(_STOP_SECONDS)
-
-    def __enter__(self) -> ControlPlane:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     @property
     def _ca(self) -> Path:

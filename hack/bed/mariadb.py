@@ -12,7 +12,6 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from urllib.parse import quote
 
@@ -22,7 +21,8 @@ from pymysql.cursors import DictCursor
 from bed.cache import content_key, kept, locked, progress
 from bed.errors import Missing, PartFailed
 from bed.ports import start_on_free_port
-from bed.processes import Part, Processes
+from bed.processes import Part
+from bed.server import Server
 
 _PACKAGES = ("mariadb-server-core", "mariadb-client-core")  # no service comes with these
 _PROGRAMS = ("mariadbd", "mariadb-install-db", "my_print_defaults")
@@ -43,16 +43,14 @@ _SERVER = (
 )
 
 
-class MariaDB:
+class MariaDB(Server):
     """One server; made by `start`, ended by `stop` or by the end of a `with` block."""
 
+    stop_seconds = 20.0
+
     def __init__(self, folder: Path, name: str) -> None:
-        self.name = name
-        self.folder = folder.resolve() / name
-        self.port = 0
+        super().__init__(folder.resolve() / name, name)
         self._programs = MariaDB.ensure_installed()
-        self._processes = Processes(self.folder)
-        self._part: Part | None = None
 
     @staticmethod
     def ensure_installed(path: str | None = None) -> Path:
@@ -111,31 +109,6 @@ class MariaDB:
         """Ordinary users may not write (error 1290); the administrator may."""
         self.execute(f"SET GLOBAL read_only = {'ON' if read_only else 'OFF'}")
 
-    @property
-    def is_running(self) -> bool:
-        return self._part is not None and self._part.is_running
-
-    def freeze(self) -> None:
-        """It accepts connections and answers nothing."""
-        self._running().freeze()
-
-    def thaw(self) -> None:
-        self._running().thaw()
-
-    def stop(self) -> None:
-        """An orderly end; the data stays."""
-        if self._part is not None:
-            self._part.stop(timeout=20.0)
-
-    def kill(self) -> None:
-        """As a crash; the data stays."""
-        self._running().kill()
-
-    def restart(self) -> None:
-        """Up again, on the same port, with the same data, however it ended."""
-        self.stop()
-        self._start_on(self.port)
-
     def save(self, folder: Path) -> None:
         """Copy all data to `folder`; the server stands still meanwhile."""
         self.stop()
@@ -149,25 +122,9 @@ class MariaDB:
         shutil.copytree(folder, self._data)
         self._start_on(self.port)
 
-    def __enter__(self) -> MariaDB:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
     @property
     def _data(self) -> Path:
         return self.folder / "data"
-
-    def _running(self) -> Part:
-        if self._part is None:
-            raise PartFailed(self.name, "was never started")
-        return self._part
 
     def _start_on(self, port: int) -> Part:
         options = [

@@ -12,12 +12,12 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
-from types import TracebackType
 
 from bed.cache import content_key, kept, progress
 from bed.errors import PartFailed
 from bed.ports import start_on_free_port
-from bed.processes import Part, Processes
+from bed.processes import Part
+from bed.server import Server
 from bed.uv import make_environment
 
 LOCK = Path(__file__).resolve().parent / "requirements-mlflow.txt"
@@ -33,16 +33,13 @@ _QUIET = {
 }
 
 
-class MLflow:
+class MLflow(Server):
     """One server; made by `start`, ended by `stop` or by the end of a `with` block."""
 
     def __init__(self, folder: Path, backend: str | None) -> None:
-        self.folder = folder.resolve()
+        super().__init__(folder.resolve(), "mlflow")
         self.python = MLflow.ensure_installed()
-        self.port = 0
         self._backend = backend
-        self._processes = Processes(self.folder)
-        self._part: Part | None = None
 
     @staticmethod
     def ensure_installed() -> Path:
@@ -64,49 +61,8 @@ class MLflow:
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def is_running(self) -> bool:
-        return self._part is not None and self._part.is_running
-
-    def freeze(self) -> None:
-        """It accepts connections and answers nothing."""
-        self._running().freeze()
-
-    def thaw(self) -> None:
-        self._running().thaw()
-
-    def stop(self) -> None:
-        """An orderly end; runs, models and artifacts stay."""
-        if self._part is not None:
-            self._part.stop()
-
-    def kill(self) -> None:
-        """As a crash."""
-        self._running().kill()
-
-    def restart(self) -> None:
-        """Up again, on the same port, with what it had, however it ended."""
-        self.stop()
-        self._start_on(self.port)
-
-    def __enter__(self) -> MLflow:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    @property
     def _database(self) -> Path:
         return self.folder / "mlflow.db"
-
-    def _running(self) -> Part:
-        if self._part is None:
-            raise PartFailed("mlflow", "was never started")
-        return self._part
 
     def _start_on(self, port: int) -> Part:
         options = {

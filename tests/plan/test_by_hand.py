@@ -30,8 +30,9 @@ from tests.plan.claims import (
 )
 
 from trainlease.model import conditions as cond
-from trainlease.model.machine import CLAIM, CONFIRM_OFF, FORCE_RELEASE, QUARANTINE_OVER, Mode
+from trainlease.model.machine import CLAIM, CONFIRM_OFF, FORCE_RELEASE, QUARANTINE_OVER
 from trainlease.model.machine_lease import Ended
+from trainlease.model.mode import Mode
 from trainlease.model.observed import MachineView, Power, RowState, Told
 from trainlease.model.reasons import Blame, Cause, LeaseCondition, MachineState, Outcome
 from trainlease.plan import actions as act

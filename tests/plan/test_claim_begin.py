@@ -24,7 +24,7 @@ from tests.plan.claims import (
     stored,
 )
 
-from trainlease.model.machine import Mode
+from trainlease.model.mode import Mode
 from trainlease.model.observed import MachineView, Power, RowState, Told
 from trainlease.model.platform import Confirm
 from trainlease.model.reasons import Cause, JobState, MachineState, Outcome

@@ -32,8 +32,8 @@ from tests.plan.claims import (
     stored,
 )
 
-from trainlease.model.machine import Mode
 from trainlease.model.machine_lease import Ended
+from trainlease.model.mode import Mode
 from trainlease.model.observed import RowState, Told
 from trainlease.model.reasons import Cause, MachineState
 from trainlease.plan import actions as act

@@ -15,7 +15,8 @@ from tests.builders import (
     known,
 )
 
-from trainlease.model.machine import FINALIZER, Mode
+from trainlease.model.machine import FINALIZER
+from trainlease.model.mode import Mode
 from trainlease.model.observed import Told
 from trainlease.model.platform import ABANDON_DATABASE
 from trainlease.model.reasons import MachineState

@@ -6,7 +6,7 @@ import pytest
 from tests.builders import NOW, a_machine, a_platform, known
 
 from trainlease.model import conditions as cond
-from trainlease.model.machine import Mode
+from trainlease.model.mode import Mode
 from trainlease.model.observed import SchemaReport, Told
 from trainlease.model.reasons import PlatformCondition
 from trainlease.plan.platform_report import platform_report, would_write

@@ -19,7 +19,8 @@ from tests.builders import (
 )
 
 from trainlease.model import conditions as cond
-from trainlease.model.machine import AwsInstance, LocalProcess, Machine, Mode, Transition
+from trainlease.model.machine import AwsInstance, LocalProcess, Machine, Transition
+from trainlease.model.mode import Mode
 from trainlease.model.observed import MachineView, Power, Told
 from trainlease.model.reasons import MachineCondition, MachineState, UnavailableReason
 from trainlease.model.settings import Settings

@@ -14,7 +14,7 @@ from tests.builders import (
     known,
 )
 
-from trainlease.model.machine import Mode
+from trainlease.model.mode import Mode
 from trainlease.model.observed import OUR_MARK, RowState, Told
 from trainlease.model.platform import Confirm
 from trainlease.plan import rows

@@ -6,7 +6,8 @@ later one. Not in here: how they are read (plan.words) and obeyed (plan.by_hand)
 
 from dataclasses import dataclass
 
-from trainlease.model.machine import CLAIM, CONFIRM_OFF, FORCE_RELEASE, PAUSED, QUARANTINE_OVER
+from trainlease.model.machine import CLAIM, CONFIRM_OFF, FORCE_RELEASE, QUARANTINE_OVER
+from trainlease.model.mode import PAUSED
 from trainlease.model.platform import ABANDON_DATABASE
 
 

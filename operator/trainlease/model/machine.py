@@ -1,7 +1,6 @@
 """Machine: one GPU machine. Its status is the ledger, the one truth about who holds it."""
 
 from decimal import Decimal as Number
-from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
@@ -11,7 +10,6 @@ from trainlease.model.base import (
     Count,
     Decimal,
     Duration,
-    KubeObject,
     Name,
     Rule,
     Says,
@@ -22,10 +20,10 @@ from trainlease.model.base import (
     Uid,
 )
 from trainlease.model.conditions import Conditions
+from trainlease.model.mode import Allowing, Mode
 from trainlease.model.reasons import MachineState
 
 FINALIZER = "trainlease.dev/ledger"
-PAUSED = "trainlease.dev/paused"
 CONFIRM_OFF = "trainlease.dev/confirm-off"
 FORCE_RELEASE = "trainlease.dev/force-release"
 CLAIM = "trainlease.dev/claim"
@@ -34,11 +32,6 @@ QUARANTINE_OVER = "trainlease.dev/quarantine-over"
 
 Title = Annotated[str, Field(max_length=512)]
 """A holder as people read it: `namespace/name`."""
-
-
-class Mode(StrEnum):
-    OBSERVE = "Observe"
-    ENFORCE = "Enforce"
 
 
 class NodeSlot(Shape):
@@ -232,7 +225,7 @@ class MachineStatus(StatusShape):
         return self.occupied_fence + (1 if self.state is MachineState.FREE else 0)
 
 
-class Machine(KubeObject):
+class Machine(Allowing):
     """A slot on a node, a cloud instance or a local process, lent to one holder at a time."""
 
     kind_name: ClassVar[str] = "Machine"
@@ -241,14 +234,6 @@ class Machine(KubeObject):
 
     spec: MachineSpec
     status: MachineStatus = MachineStatus()
-
-    @property
-    def is_enforced(self) -> bool:
-        return self.spec.mode is Mode.ENFORCE
-
-    @property
-    def is_paused(self) -> bool:
-        return self.metadata.annotations.get(PAUSED) == "true"
 
     @property
     def price(self) -> Number:

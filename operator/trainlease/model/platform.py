@@ -7,7 +7,6 @@ from pydantic import Field, model_validator
 
 from trainlease.model.base import (
     Count,
-    KubeObject,
     Name,
     Rule,
     Says,
@@ -16,7 +15,7 @@ from trainlease.model.base import (
     Time,
 )
 from trainlease.model.conditions import Conditions
-from trainlease.model.machine import PAUSED, Mode
+from trainlease.model.mode import Allowing, Mode
 
 ABANDON_DATABASE = "trainlease.dev/abandon-database"
 
@@ -176,7 +175,7 @@ class PlatformStatus(StatusShape):
     """The conditions, each with reason and message."""
 
 
-class Platform(KubeObject):
+class Platform(Allowing):
     """One business platform and the database that it must always be told by."""
 
     kind_name: ClassVar[str] = "Platform"
@@ -185,14 +184,6 @@ class Platform(KubeObject):
 
     spec: PlatformSpec
     status: PlatformStatus = PlatformStatus()
-
-    @property
-    def is_enforced(self) -> bool:
-        return self.spec.mode is Mode.ENFORCE
-
-    @property
-    def is_paused(self) -> bool:
-        return self.metadata.annotations.get(PAUSED) == "true"
 
     def machine_name(self, machine: str) -> str:
         """The machine's name as this platform writes it."""

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from trainlease.model import conditions as cond
 from trainlease.model.base import joined
-from trainlease.model.machine import PAUSED, Machine
+from trainlease.model.machine import Machine
+from trainlease.model.mode import PAUSED
 from trainlease.model.observed import SchemaReport, Told
 from trainlease.model.platform import Platform, PlatformStatus
 from trainlease.model.reasons import PlatformCondition

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from trainlease.model import conditions as cond
-from trainlease.model.machine import CLAIM, PAUSED, QUARANTINE_OVER, Machine, MachineStatus
+from trainlease.model.machine import CLAIM, QUARANTINE_OVER, Machine, MachineStatus
+from trainlease.model.mode import PAUSED
 from trainlease.model.observed import MachineView, Power
 from trainlease.model.reasons import (
     Cause,

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from trainlease.model.machine import PAUSED, Machine
+from trainlease.model.machine import Machine
+from trainlease.model.mode import PAUSED
 from trainlease.model.observed import LedgerEntry, RowState, Told
 from trainlease.model.platform import Confirm, Platform
 from trainlease.model.reasons import MachineState
