@@ -4,7 +4,9 @@
     python -m simulator --seed 7 --trace        # one, with all that happened
 
 - `loop`: the deterministic event loop, with processes that freeze and die.
-- `scenario`: what a seed draws; `deeds`: how people, programs and mishaps do it; `objects`: bodies.
+- `scenario`: what a seed draws; `deeds`: how people, programs and mishaps do it; `objects`: bodies;
+  `scenario_databases` and `deeds_databases`: the same for what befalls a database but being away;
+  `drawing`: all that a seed says.
 - `weather`: which fault meets which call; `line`: what the fault does to it; `proxy`: the ports.
 - `operators`: the operators' processes and watches; `databases`: the platforms' databases.
 - `world`: all of it together, turned into facts; `runner`: one seed from start to rest;

@@ -7,6 +7,7 @@ is not in here, and nothing in here decides whether a fact was allowed.
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from simulator.facts import (
@@ -20,7 +21,13 @@ from simulator.facts import (
     TrainingChanged,
     Wrote,
 )
-from trainlease.model.observed import MachineRows, RowState, SideRow, TrainingWord
+from trainlease.model.observed import (
+    OUR_MARK,
+    MachineRows,
+    RowState,
+    SideRow,
+    TrainingWord,
+)
 
 Key = tuple[str, str]
 
@@ -43,6 +50,8 @@ class Limits:
     cluster: str = "cluster"
     call_lateness: float = 15.0
     """The longest that a call in flight may take to land: the cool-down outlasts it."""
+    compare_every: float = 100.0
+    """The longest until an operator reads what others have done to a database."""
 
 
 class Book:
@@ -55,9 +64,13 @@ class Book:
         self.trainings: dict[Key, TrainingWord] = {}
         self.running: dict[str, Ran] = defaultdict(Ran)
         self.legacy_rows: set[Key] = set()
-        """(platform, machine) whose occupied the legacy program wrote, whatever stands beside."""
+        """(platform, machine) whose occupied another hand wrote, whatever stands beside."""
         self.once_taken: set[Key] = set()
-        """(platform, machine) whose row the legacy program has ever occupied."""
+        """(platform, machine) whose row was ever occupied by another hand."""
+        self.fences: dict[Key, int] = defaultdict(int)
+        """(platform, machine) -> the highest fence that ever stood there."""
+        self.turned_back: dict[Key, float] = {}
+        """(platform, machine) -> when its fence was last made lower, by another hand."""
         self.told: dict[tuple[str, str, str], set[int]] = defaultdict(set)
         """(platform, machine, machine uid) -> generations whose occupied stood there once."""
         self.starts: dict[tuple[str, int], int] = defaultdict(int)
@@ -100,6 +113,14 @@ class Book:
         """Whether the row says occupied and the side table does not say that it is by us."""
         return is_foreign(self.rows.get((platform, machine)))
 
+    def was_told(self, platform: str, machine: str, want: int, now: float) -> bool:
+        """Whether this fence stands there, or stood there until another hand just took it away."""
+        rows = self.rows.get((platform, machine))
+        if side_fence(rows.side if rows else None) >= want:
+            return True
+        age = now - self.turned_back.get((platform, machine), -inf)
+        return age <= self.limits.compare_every and self.fences[platform, machine] >= want
+
     # -- keeping it ------------------------------------------------------------------------------
 
     def take(self, fact: Fact) -> None:
@@ -131,13 +152,16 @@ class Book:
     def _take_row(self, fact: RowChanged) -> None:
         key = fact.platform, fact.machine
         self.rows[key] = fact.after
-        if fact.after.own is not RowState.OCCUPIED or fact.by is By.US:
-            self.legacy_rows.discard(key)
-            self.running[fact.machine].claims.discard(fact.platform)
-        elif fact.by is By.LEGACY:
+        if _is_anothers(fact):
             self.legacy_rows.add(key)
             self.once_taken.add(key)
+        else:
+            self.legacy_rows.discard(key)
+            self.running[fact.machine].claims.discard(fact.platform)
         side = fact.after.side
+        if side_fence(side) < side_fence(fact.before.side) and fact.by is not By.US:
+            self.turned_back[key] = fact.at
+        self.fences[key] = max(self.fences[key], side_fence(side))
         if fact.by is By.US and says_ours(fact.after, self.limits.cluster) and side:
             self.told[fact.platform, fact.machine, side.machine_uid].add(side.generation)
 
@@ -160,6 +184,19 @@ class Book:
         for plural, body in fact.objects:
             meta = body["metadata"]
             self.objects[plural][meta.get("namespace", ""), meta["name"]] = body
+
+
+def _is_anothers(fact: RowChanged) -> bool:
+    """Whether another hand has now occupied the row.
+
+    The legacy program's own hand is known. What a backup or a person wrote is told by what stands
+    there: an owner that is not us, or a side row that does not say occupied.
+    """
+    after = fact.after
+    if after.own is not RowState.OCCUPIED or fact.by is By.US:
+        return False
+    theirs = after.owner is not None and not after.owner.startswith(OUR_MARK)
+    return fact.by is By.LEGACY or theirs or not after.known or is_foreign(after)
 
 
 def is_foreign(rows: MachineRows | None) -> bool:

@@ -67,13 +67,13 @@ class Databases:
             return {}
         return {name: name.upper().replace("-", "") for name in self._machines}
 
-    def trainings(self) -> dict[tuple[str, str], TrainingWord]:
-        """What each training's own row says, where it says anything yet."""
+    def trainings(self) -> dict[tuple[str, str], TrainingWord | None]:
+        """What each training's own row says; None: what the platform first wrote."""
         return {
             (found.plan.name, training): row.word
             for found in self
+            if found.plan.has_trainings
             for training, row in found.database.data.trainings.items()
-            if row.word is not None
         }
 
     def add_training(self, platform: str, training: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from simulator import objects
+from simulator.deeds_databases import DatabaseDeeds
 from simulator.line import Health, Server, finish
 from simulator.scenario import HOLDS, Behaviour, Deed, HoldPlan, JobPlan
 from simulator.world import GATEWAY, SETTINGS, World
@@ -49,6 +50,7 @@ class Deeds:
             "legacy run": lambda deed: self._legacy_takes(deed, turns_off=True),
             "legacy leaves it on": lambda deed: self._legacy_takes(deed, turns_off=False),
             "legacy frees": self._legacy_frees,
+            **DatabaseDeeds(world).acts,
         }
 
     def schedule(self) -> None:

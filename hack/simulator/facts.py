@@ -110,7 +110,8 @@ class Rest:
     runs: Sequence[RunInfo] = ()
     versions: Sequence[ModelVersion] = ()
     models: Mapping[str, ModelState] = field(default_factory=dict)
-    trainings: Mapping[tuple[str, str], TrainingWord] = field(default_factory=dict)
+    trainings: Mapping[tuple[str, str], TrainingWord | None] = field(default_factory=dict)
+    """By (platform, training): what its own row says; None: what the platform first wrote."""
     machine_on: Mapping[str, int | None] = field(default_factory=dict)
     """Machines that are on, with the generation that turned them on (None: not ours)."""
     claimed_by_legacy: frozenset[tuple[str, str]] = frozenset()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from simulator.book import Book, attempt_of, fence, is_true, side_fence, status_of
+from simulator.book import Book, attempt_of, fence, is_true, status_of
 from simulator.facts import Body, By, Powered, Wrote
 from simulator.promise import promise
 from trainlease.model.observed import RowState
@@ -202,7 +202,8 @@ def free_told_or_owed(book: Book, fact: Wrote) -> Iterator[str]:
         rows = book.rows.get((platform, fact.name))
         if rows is None or rows.own is None or platform in debts:
             continue
-        if side_fence(rows.side) < want and not book.is_foreign(platform, fact.name):
+        told = book.was_told(platform, fact.name, want, fact.at)
+        if not told and not book.is_foreign(platform, fact.name):
             yield f"{fact.name}: Free, yet {platform} was not told {want}, and no debt says so"
 
 
@@ -221,7 +222,7 @@ def debts_kept(book: Book, fact: Wrote) -> Iterator[str]:
         rows = book.rows.get((platform, fact.name))
         if platform not in told or rows is None or book.is_foreign(platform, fact.name):
             continue
-        if side_fence(rows.side) < fence(after, free=True):
+        if not book.was_told(platform, fact.name, fence(after, free=True), fact.at):
             yield f"{fact.name}: {platform}'s debt was struck out unpaid"
 
 

@@ -39,7 +39,7 @@ def ledger_is_provider(book: Book, rest: Rest) -> Iterator[str]:
             yield f"{name}: Free, and on by generation {generation}"
         elif _is_unreadable(rest, name, machine):
             continue
-        elif state == "Free" and on and not _has_legacy(rest, name):
+        elif state == "Free" and on and not _is_anothers(book, rest, name):
             yield f"{name}: Free, and on though no database says that another program has it"
         elif state == "Claimed" and not _is_busy(rest, holder):
             yield f"{name}: still held by {holder.get('namespace')}/{holder.get('name')}"
@@ -174,8 +174,7 @@ def _is_taken(book: Book, rest: Rest, name: str, machine: Body) -> bool:
         return True
     if any((platform, name) in book.once_taken for platform in rest.down):
         return True  # the last that was read of it may be that it is taken
-    foreign = any(book.is_foreign(platform, name) for platform, _ in book.platforms())
-    return foreign or _has_legacy(rest, name)
+    return _is_anothers(book, rest, name)
 
 
 @promise(
@@ -198,7 +197,7 @@ def trainings_are_final(book: Book, rest: Rest) -> Iterator[str]:
     for (platform, training), word in rest.trainings.items():
         if platform not in owners or platform in rest.down or (platform, training) in live:
             continue
-        if word in (TrainingWord.RUNNING,):
+        if word is not None and not word.is_final:
             yield f"{platform}'s training {training}: says {word}, and its job is gone"
 
 
@@ -294,5 +293,11 @@ def _is_busy(rest: Rest, holder: Body) -> bool:
     return holder.get("uid") in rest.busy or holder.get("jobUid") in rest.busy
 
 
-def _has_legacy(rest: Rest, machine: str) -> bool:
-    return any(name == machine for _, name in rest.claimed_by_legacy)
+def _is_anothers(book: Book, rest: Rest, machine: str) -> bool:
+    """Whether another program has it: by its own word, or by that of any database."""
+    if any(name == machine for _, name in rest.claimed_by_legacy):
+        return True
+    return any(
+        book.is_foreign(platform, machine) or (platform, machine) in book.legacy_rows
+        for platform, _ in book.platforms()
+    )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.deeds import Deeds
+from simulator.drawing import draw_all
 from simulator.facts import Breach
 from simulator.loop import Deadlock, OutOfTime, VirtualLoop
 from simulator.loop import run as run_loop
@@ -18,7 +19,7 @@ from simulator.promise import announce
 from simulator.promises_rest import COMES_TO_REST, QUIET
 from simulator.quiet import UNSORTED
 from simulator.reading import read_all
-from simulator.scenario import OPERATORS, STORM, draw
+from simulator.scenario import OPERATORS, STORM
 from simulator.weather import AIMED_VERBS, Fault
 from simulator.world import World
 from trainlease.plan.actions import Wait
@@ -71,7 +72,7 @@ def run(
     UNSORTED.take()
 
     async def main(loop: VirtualLoop) -> None:
-        world = World(draw(seed, spots()), loop, table=table, lines=lines)
+        world = World(draw_all(seed, spots()), loop, table=table, lines=lines)
         worlds.append(world)
         loop.most_steps = MOST_STEPS
         await _play(world, ends_at_breach=ends_at_breach)

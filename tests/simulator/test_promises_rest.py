@@ -117,19 +117,21 @@ def test_a_job_may_wait_for_its_own_database() -> None:
     assert outside.broken == []
 
 
-def test_a_training_row_must_say_how_its_job_ended() -> None:
+@pytest.mark.parametrize("word", [TrainingWord.RUNNING, TrainingWord.WAITING, None])
+def test_a_training_row_must_say_how_its_job_ended(word: TrainingWord | None) -> None:
     outside = picture()
     body = bodies.job(attempts=ENDED, conditions=bodies.true("Finished", "Succeeded"))
     body["spec"]["externalId"] = "t-1"
     outside.write("trainingjobs", body, By.PERSON)
-    outside.rest(runs=[RUN], trainings={("saturno", "t-1"): TrainingWord.RUNNING})
+    outside.rest(runs=[RUN], trainings={("saturno", "t-1"): word})
     outside.rest(runs=[RUN], trainings={("saturno", "t-1"): TrainingWord.SUCCEEDED})
     assert outside.broken == ["rest-trainings"]
 
 
-def test_a_training_row_of_a_job_that_is_gone_must_not_say_running() -> None:
+@pytest.mark.parametrize("word", [TrainingWord.RUNNING, TrainingWord.WAITING])
+def test_a_training_row_of_a_job_that_is_gone_must_say_a_last_word(word: TrainingWord) -> None:
     outside = picture()
-    outside.rest(trainings={("saturno", "t-1"): TrainingWord.RUNNING})
+    outside.rest(trainings={("saturno", "t-1"): word})
     assert outside.broken == ["rest-trainings"]
 
 
@@ -171,3 +173,10 @@ def test_a_run_has_one_version_at_most() -> None:
     twins = [ModelVersion("m", n, "r1", True, {}, None) for n in (1, 2)]
     outside.rest(versions=twins)
     assert outside.broken == ["rest-versions"]
+
+
+def test_a_machine_that_a_restored_row_gives_to_another_program_may_be_on() -> None:
+    outside = picture()
+    outside.row(bodies.rows(RowState.OCCUPIED, RowState.FREE, 3), By.BACKUP)
+    outside.rest(machine_on={"gpu-1": None})
+    assert outside.broken == []

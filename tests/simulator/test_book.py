@@ -1,0 +1,45 @@
+"""What the observer keeps of rows that another hand has changed."""
+
+import pytest
+from tests.simulator import bodies
+from tests.simulator.bodies import Outside
+
+from simulator.facts import By
+from trainlease.model.observed import MachineRows, RowState
+
+KEY = ("saturno", "gpu-1")
+OLDER = bodies.rows(RowState.FREE, RowState.FREE, 1, generation=0)
+OURS_BY_OWNER = MachineRows(RowState.OCCUPIED, "occupied", "trainlease:x", bodies.HELD_ROWS.side)
+ANAS = MachineRows(RowState.OCCUPIED, "occupied", "ana", bodies.HELD_ROWS.side)
+TAKEN = bodies.rows(RowState.OCCUPIED, RowState.FREE, 3)
+
+
+def test_a_fence_that_stands_there_counts_as_told() -> None:
+    outside = Outside()
+    outside.row(bodies.FREE_ROWS)
+    assert outside.observer.book.was_told(*KEY, 3, 10.0)
+    assert not outside.observer.book.was_told(*KEY, 4, 10.0)
+
+
+def test_a_fence_that_a_backup_took_away_counts_until_the_next_compare() -> None:
+    outside = Outside()
+    outside.row(bodies.FREE_ROWS)
+    outside.row(OLDER, By.BACKUP)
+    book = outside.observer.book
+    assert book.was_told(*KEY, 3, outside.at + 99)
+    assert not book.was_told(*KEY, 3, outside.at + 101)
+    assert not book.was_told(*KEY, 4, outside.at + 1)
+
+
+@pytest.mark.parametrize("by", [By.BACKUP, By.PERSON])
+@pytest.mark.parametrize(
+    ("after", "anothers"),
+    [(OURS_BY_OWNER, False), (bodies.HELD_ROWS, False), (ANAS, True), (TAKEN, True)],
+    ids=["ours by its owner", "ours by the side row", "another owner", "our side row says free"],
+)
+def test_what_a_hand_wrote_is_told_by_what_stands_there(
+    by: By, after: MachineRows, *, anothers: bool
+) -> None:
+    outside = Outside()
+    outside.row(after, by)
+    assert (KEY in outside.observer.book.legacy_rows) is anothers
