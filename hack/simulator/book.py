@@ -71,6 +71,10 @@ class Book:
         """(platform, machine) -> the highest fence that ever stood there."""
         self.turned_back: dict[Key, float] = {}
         """(platform, machine) -> when its fence was last made lower, by another hand."""
+        self.edited: set[Key] = set()
+        """(platform, machine) whose side row a person wrote last."""
+        self.edited_trainings: set[Key] = set()
+        """(platform, training) that a person wrote last."""
         self.told: dict[tuple[str, str, str], set[int]] = defaultdict(set)
         """(platform, machine, machine uid) -> generations whose occupied stood there once."""
         self.starts: dict[tuple[str, int], int] = defaultdict(int)
@@ -130,7 +134,9 @@ class Book:
         elif isinstance(fact, RowChanged):
             self._take_row(fact)
         elif isinstance(fact, TrainingChanged):
-            self.trainings[fact.platform, fact.training_id] = fact.after
+            key = fact.platform, fact.training_id
+            self.trainings[key] = fact.after
+            _mark(self.edited_trainings, key, by_hand=fact.by is By.PERSON)
         elif isinstance(fact, Powered):
             self._take_power(fact)
         elif isinstance(fact, RunMade):
@@ -162,6 +168,8 @@ class Book:
         if side_fence(side) < side_fence(fact.before.side) and fact.by is not By.US:
             self.turned_back[key] = fact.at
         self.fences[key] = max(self.fences[key], side_fence(side))
+        if side != fact.before.side:
+            _mark(self.edited, key, by_hand=fact.by is By.PERSON)
         if fact.by is By.US and says_ours(fact.after, self.limits.cluster) and side:
             self.told[fact.platform, fact.machine, side.machine_uid].add(side.generation)
 
@@ -184,6 +192,14 @@ class Book:
         for plural, body in fact.objects:
             meta = body["metadata"]
             self.objects[plural][meta.get("namespace", ""), meta["name"]] = body
+
+
+def _mark(keys: set[Key], key: Key, *, by_hand: bool) -> None:
+    """Keep whether a person was the last who wrote it."""
+    if by_hand:
+        keys.add(key)
+    else:
+        keys.discard(key)
 
 
 def _is_anothers(fact: RowChanged) -> bool:

@@ -91,6 +91,7 @@ class Deeds:
             server.turn(Health.UP)
         for platform in world.scenario.platforms:
             away = platform.name == world.scenario.down_at_rest
+            world.databases[platform.name].database.read_only = False
             world.databases[platform.name].server.turn(Health.DOWN if away else Health.UP)
 
     def end_what_lasts(self) -> None:

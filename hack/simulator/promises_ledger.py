@@ -200,7 +200,7 @@ def free_told_or_owed(book: Book, fact: Wrote) -> Iterator[str]:
     want, debts = fence(after, free=True), after.get("debts", ())
     for platform, _ in book.told_platforms():
         rows = book.rows.get((platform, fact.name))
-        if rows is None or rows.own is None or platform in debts:
+        if rows is None or rows.own is None or rows.other_clusters or platform in debts:
             continue
         told = book.was_told(platform, fact.name, want, fact.at)
         if not told and not book.is_foreign(platform, fact.name):
@@ -222,6 +222,8 @@ def debts_kept(book: Book, fact: Wrote) -> Iterator[str]:
         rows = book.rows.get((platform, fact.name))
         if platform not in told or rows is None or book.is_foreign(platform, fact.name):
             continue
+        if rows.own is None or rows.other_clusters:
+            continue  # a condition, no debt
         if not book.was_told(platform, fact.name, fence(after, free=True), fact.at):
             yield f"{fact.name}: {platform}'s debt was struck out unpaid"
 

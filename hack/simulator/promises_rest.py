@@ -19,7 +19,7 @@ from simulator.book import (
 )
 from simulator.facts import Body, Rest
 from simulator.promise import announce, promise
-from trainlease.model.observed import RowState, RunStatus, TrainingWord
+from trainlease.model.observed import MachineRows, RowState, RunStatus, TrainingWord
 
 QUIET = "second-plan-empty"
 COMES_TO_REST = "comes-to-rest"
@@ -66,11 +66,13 @@ def _row_is_ledger(book: Book, platform: str, name: str, machine: Body) -> Itera
     rows, status = book.rows.get((platform, name)), status_of(machine)
     if rows is None or rows.own is None or status.get("state") not in ("Free", "Claimed"):
         return  # Stopping leaves the rows as they are
+    if _is_turned_by_hand(book, platform, name, status):
+        return
     title = f"{platform}'s row of {name}"
     if platform in status.get("debts", ()):
         yield f"{title}: still owed, though the database is up"
-    if (platform, name) in book.legacy_rows or is_foreign(rows):
-        return
+    if (platform, name) in book.legacy_rows or is_foreign(rows) or rows.other_clusters:
+        return  # theirs: it is told to people, and is written only by a person's word
     free = status["state"] == "Free"
     want = RowState.FREE if free else RowState.OCCUPIED
     if rows.own is not want:
@@ -81,6 +83,13 @@ def _row_is_ledger(book: Book, platform: str, name: str, machine: Body) -> Itera
             f"{title}: the side row has {side and (side.state.value, side.fence)}, the ledger "
             + (f"{status['state']} with {fence(status, free=free)}")
         )
+
+
+def _is_turned_by_hand(book: Book, platform: str, name: str, status: Body) -> bool:
+    """A person wrote the other state under the ledger's own fence: neither may win silently."""
+    rows, free = book.rows[platform, name], status["state"] == "Free"
+    same = side_fence(rows.side) == fence(status, free=free)
+    return same and (platform, name) in book.edited
 
 
 @promise(
@@ -130,16 +139,31 @@ def _is_hindered(book: Book, rest: Rest, namespace: str, job: Body) -> bool:
         return True
     if rest.tracker_down and job["spec"].get("tracking", "Required") == "Required":
         return True
-    for name, body in book.told_platforms():
-        confirm = body["spec"]["database"].get("confirm", "Own")
-        needed = confirm == "All" or (confirm == "Own" and name == platform)
-        if needed and name in rest.down:
-            return True
-    usable = dict(_usable(book, platform, job))
+    needed = tuple(_needed(book, platform))
+    if any(name in rest.down for name in needed):
+        return True
+    usable = {
+        name: machine
+        for name, machine in _usable(book, platform, job)
+        if all(_has_place_for_us(book.rows.get((each, name))) for each in needed)
+    }
     avoided = _lost_on(job)
     if avoided in usable and len(usable) > 1:
         del usable[avoided]
     return all(_is_taken(book, rest, name, machine) for name, machine in usable.items())
+
+
+def _needed(book: Book, platform: str) -> Iterator[str]:
+    """The databases that must say occupied before a machine starts for this platform."""
+    for name, body in book.told_platforms():
+        confirm = body["spec"]["database"].get("confirm", "Own")
+        if confirm == "All" or (confirm == "Own" and name == platform):
+            yield name
+
+
+def _has_place_for_us(rows: MachineRows | None) -> bool:
+    """Whether a machine's rows may be written at all: one is there, and no other cluster's."""
+    return rows is not None and rows.own is not None and not rows.other_clusters
 
 
 def _lost_on(job: Body) -> str:
@@ -192,9 +216,13 @@ def trainings_are_final(book: Book, rest: Rest) -> Iterator[str]:
                 continue
             live.add((platform, training))
             word = rest.trainings[platform, training]
+            if (platform, training) in book.edited_trainings:
+                continue  # their own row: a person's word stays until there is a newer one of ours
             if platform not in rest.down and is_true(job, "Finished") and word is not _want(job):
                 yield f"{platform}'s training {training}: says {word}, {place}/{name} has ended"
     for (platform, training), word in rest.trainings.items():
+        if (platform, training) in book.edited_trainings:
+            continue
         if platform not in owners or platform in rest.down or (platform, training) in live:
             continue
         if word is not None and not word.is_final:

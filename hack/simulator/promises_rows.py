@@ -108,6 +108,8 @@ def observe_writes_nothing(book: Book, fact: RowChanged) -> Iterator[str]:
 def training_forward(book: Book, fact: TrainingChanged) -> Iterator[str]:
     if fact.by is not By.US or fact.before is None or not fact.before.is_final:
         return
+    if (fact.platform, fact.training_id) in book.edited_trainings:
+        return  # what a person wrote there is no word of ours
     if fact.after is not fact.before:
         yield (
             f"{fact.platform}'s training {fact.training_id}: {fact.after.value} after "

@@ -4,10 +4,18 @@ from collections import Counter
 
 from simulator.drawing import draw_all
 from simulator.scenario import draw
-from simulator.scenario_databases import BACK_UP, CHANCES, RESTORE
+from simulator.scenario_databases import (
+    BACK_UP,
+    CHANCES,
+    READ_ONLY,
+    RESTORE,
+    ROW_EDITS,
+    SIDE_EDITS,
+    TRAINING_EDITS,
+)
 
 ACTIONS = ("Claim", "Bind", "Start")
-WORDS = {BACK_UP, RESTORE}
+WORDS = {BACK_UP, RESTORE, READ_ONLY, *ROW_EDITS, *SIDE_EDITS, *TRAINING_EDITS}
 
 
 def test_a_seed_draws_the_same_mishaps_each_time() -> None:

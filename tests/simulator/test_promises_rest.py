@@ -1,12 +1,13 @@
 """The promises about rest, each by a picture that breaks it and one that keeps it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.simulator import bodies
 from tests.simulator.bodies import Outside
 
-from simulator.facts import By
+from simulator.facts import By, TrainingChanged
 from trainlease.model.observed import (
     ModelState,
     ModelVersion,
@@ -179,4 +180,37 @@ def test_a_machine_that_a_restored_row_gives_to_another_program_may_be_on() -> N
     outside = picture()
     outside.row(bodies.rows(RowState.OCCUPIED, RowState.FREE, 3), By.BACKUP)
     outside.rest(machine_on={"gpu-1": None})
+    assert outside.broken == []
+
+
+def test_a_side_row_that_a_person_turned_under_our_fence_is_told_to_people_only() -> None:
+    outside = picture()
+    outside.row(bodies.rows(RowState.FREE, RowState.OCCUPIED, 3), By.PERSON)
+    outside.rest()
+    assert outside.broken == []
+
+
+def test_a_row_that_another_cluster_has_is_not_ours_to_put_right() -> None:
+    outside = picture()
+    theirs = replace(bodies.HELD_ROWS, other_clusters=("another",))
+    outside.row(theirs, By.PERSON)
+    outside.rest()
+    assert outside.broken == []
+
+
+def test_a_job_may_wait_while_its_database_has_no_place_for_our_word() -> None:
+    outside = picture()
+    outside.row(replace(bodies.FREE_ROWS, other_clusters=("another",)), By.PERSON)
+    outside.write("trainingjobs", bodies.job(), By.PERSON)
+    outside.rest()
+    assert outside.broken == []
+
+
+def test_a_persons_word_in_a_trainings_row_stays() -> None:
+    outside = picture()
+    fact = TrainingChanged(
+        1.0, By.PERSON, "saturno", "t-1", TrainingWord.FAILED, TrainingWord.RUNNING
+    )
+    outside.observer.see(fact)
+    outside.rest(trainings={("saturno", "t-1"): TrainingWord.RUNNING})
     assert outside.broken == []

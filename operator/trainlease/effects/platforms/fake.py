@@ -27,6 +27,7 @@ from trainlease.model.observed import (
     MachineRows,
     OpenTraining,
     SchemaReport,
+    SideRow,
     TrainingEntry,
     TrainingWord,
     Verdict,
@@ -151,6 +152,16 @@ class FakeDatabase:
     def remove(self, machine: str, by: str = PERSON) -> None:
         """Take a machine's own row away."""
         self._tables.put_machine(by, machine, None)
+
+    def edit_side(
+        self, machine: str, row: SideRow | None, *, cluster: str = "", by: str = PERSON
+    ) -> None:
+        """Write a side row by hand, of our own cluster or of another; None takes it away."""
+        self._tables.put_side(by, machine, cluster or self._tables.cluster, row)
+
+    def remove_training(self, training_id: str) -> None:
+        """Take a training's own row away."""
+        self._tables.data.trainings.pop(training_id, None)
 
     def edit_training(self, training_id: str, word: TrainingWord, by: str = PERSON) -> None:
         """Write a training's own row by hand; there is one from then on."""

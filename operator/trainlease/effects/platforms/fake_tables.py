@@ -183,6 +183,16 @@ class FakeTables:
             self.data.machines[own_name] = row
         self._say(by, machine, before)
 
+    def put_side(self, by: str, machine: str, cluster: str, row: SideRow | None) -> None:
+        """Write a cluster's side row by hand; None takes it away."""
+        own_name = self.names[machine]
+        before = self.rows(machine, own_name, self.cluster)
+        if row is None:
+            self.data.ledger.pop((own_name, cluster), None)
+        else:
+            self.data.ledger[own_name, cluster] = row
+        self._say(by, machine, before)
+
     def put_training(self, by: str, training_id: str, row: OwnTraining) -> None:
         """Write a training's own row."""
         before = self.data.trainings.get(training_id, OwnTraining()).word
