@@ -50,6 +50,11 @@ def test_annotations_that_are_named_are_read(page: str, word: str) -> None:
     assert word in ANNOTATIONS, page
 
 
+@pytest.mark.parametrize(("page", "path"), sorted(set(_found(r"`(?:\S+ )?(tests/[\w/.]+)`"))))
+def test_tests_that_are_named_are_there(page: str, path: str) -> None:
+    assert (ROOT / path).exists(), page
+
+
 @pytest.mark.parametrize(
     ("page", "path"), sorted(set(_found(r"`((?:plan|reconcile|model|effects)/\w+(?:/\w+)*\.py)`")))
 )
