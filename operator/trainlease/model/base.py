@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
@@ -107,6 +108,7 @@ def to_timedelta(duration: str) -> timedelta:
     return timedelta(seconds=sum(int(n) * _UNITS[u] for n, u in _PART.findall(duration)))
 
 
+@lru_cache(maxsize=4096)  # the times of an object are read again with each version of it
 def parse_time(value: str) -> datetime:
     """An RFC 3339 time as an aware datetime in UTC."""
     return datetime.fromisoformat(value).astimezone(UTC)
@@ -119,7 +121,7 @@ def format_time(value: datetime) -> str:
 
 def format_micro_time(value: datetime) -> str:
     """RFC 3339 in UTC with microseconds, as Kubernetes' MicroTime."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _read_time(value: Any) -> Any:

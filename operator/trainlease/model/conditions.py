@@ -62,6 +62,9 @@ def with_condition(
     word: Mapping[bool | None, Status] = {True: "True", False: "False", None: "Unknown"}
     before = list(conditions)
     old = get(before, kind)
+    said = (word[status], reason, message[:4096], generation)
+    if old and said == (old.status, old.reason, old.message, old.observed_generation):
+        return tuple(before)
     since = old.last_transition_time if old and old.status == word[status] else now
     new = Condition(
         type=kind,

@@ -125,14 +125,16 @@ def place_all(
 def rowless(machine: Machine, platforms: Iterable[PlatformFact], known: Rows) -> dict[str, str]:
     """Platforms whose jobs could never start here: in a database that must say so it has no row,
     or another cluster's."""
-    missing = {}
+    without = {n for n, row in known.items() if row.told in (Told.NO_ROW, Told.OTHER_CLUSTER)}
+    if not without:
+        return {}
     platforms = tuple(platforms)
-    for holder in platforms:
-        for fact in rows.needed(platforms, holder.name):
-            heard = known.get(fact.name)
-            if heard is not None and heard.told in (Told.NO_ROW, Told.OTHER_CLUSTER):
-                missing[holder.name] = rows.disagreement(machine, fact, known)
-    return missing
+    return {
+        holder.name: rows.disagreement(machine, fact, known)
+        for holder in platforms
+        for fact in rows.needed(platforms, holder.name)
+        if fact.name in without
+    }
 
 
 def place(

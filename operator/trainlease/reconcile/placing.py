@@ -27,7 +27,7 @@ class Placing:
         """One pass over all pools; a refused claim only means that the next pass decides anew."""
         now = self._context.now()
         candidates = self._candidates()
-        slots = self._slots()
+        slots = self._slots() if candidates else []
         shares = {p.name: p.spec.share for p in self._context.store.platforms.values()}
         placed = placement.place_all(candidates, slots, shares, now, self._context.settings)
         self._keep(placed.waits, candidates)
@@ -102,16 +102,16 @@ class Placing:
         machines = [self._context.store.machines[n] for n in sorted(self._context.store.machines)]
         facts, slots = self._context.databases.facts(), []
         for machine in machines:
+            known = self._context.databases.rows(machine)
             barred = report.unavailable(
                 machine,
                 self._context.memory.view(machine),
-                self._context.databases.rows(machine),
+                known,
                 now,
                 self._context.settings,
                 twin=report.older_twin(machine, machines),
             )
             reason, detail = barred or (None, "")
-            known = self._context.databases.rows(machine)
             slots.append(Slot(machine, reason, detail, placement.rowless(machine, facts, known)))
         return slots
 

@@ -39,6 +39,7 @@ _SERVER_OWNED = (
 )
 _DROPPED_WHEN_EMPTY = ("labels", "annotations", "finalizers", "ownerReferences")
 _FIRST_NAMESPACES = ("default", "kube-system")
+_to_json = json.JSONEncoder(allow_nan=False).encode
 
 
 class Stored(NamedTuple):
@@ -322,7 +323,7 @@ class FakeStore:
 def _json(body: Mapping[str, Any]) -> Body:
     """A copy as JSON knows it: tuples are lists, and what no JSON can carry is refused."""
     try:
-        copy: Body = json.loads(json.dumps(body, allow_nan=False))
+        copy: Body = json.loads(_to_json(body))
     except ValueError as error:
         raise BadSpec(f"no JSON: {error}") from None
     return copy
