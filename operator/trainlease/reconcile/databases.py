@@ -283,7 +283,11 @@ class Databases:
         link.trouble = "; ".join(link.schema.problems)
 
     async def _compare(self, link: Link, database: Database) -> None:
-        """Read all rows; what is not in step is forgotten here, so that it is told anew."""
+        """Read all rows; what is not in step is forgotten here, so that it is told anew.
+
+        Of a database that was compared before, only those hear whose rows have changed, and its
+        own jobs, whose words are told anew.
+        """
         link.in_doubt = False
         machines = [self._store.machines[n] for n in sorted(self._store.machines)]
         names = {m.name: link.platform.machine_name(m.name) for m in machines}
@@ -291,17 +295,29 @@ class Databases:
         for machine in machines:
             if machine.uid in link.telling or not self._is_current(machine):
                 continue
-            entry = self._entry(link, machine)
+            entry, before = self._entry(link, machine), link.rows.get(machine.uid)
             known = platform_rows.knowledge(entry, found[machine.name]) if entry else None
             if known is None:
                 link.rows.pop(machine.uid, None)
             else:
                 self._keep(link, machine.uid, known)
+            if known != before:
+                self._ring("machine", machine.name)
+                self._ring("placement", "")
         for gone in link.rows.keys() - {machine.uid for machine in machines}:
             del link.rows[gone]
         link.words.clear()
+        was_compared = link.compared_at is not None
         link.compared_at = self._ports.clock.now()
-        self._wake_all()
+        if was_compared:
+            self._wake_jobs(link.platform.spec.namespace)
+        else:
+            self._wake_all()
+
+    def _wake_jobs(self, namespace: str) -> None:
+        for title, job in self._store.jobs.items():
+            if job.namespace == namespace:
+                self._ring("job", title)
 
     def _entry(self, link: Link, machine: Machine) -> LedgerEntry | None:
         status = machine.status

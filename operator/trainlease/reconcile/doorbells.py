@@ -6,6 +6,7 @@ waiting for its next appointment.
 
 from trainlease.model.machine import Machine
 from trainlease.model.machine_lease import MachineLease
+from trainlease.model.platform import Platform
 from trainlease.model.training_job import TrainingJob
 from trainlease.reconcile.databases import Ring
 from trainlease.reconcile.store import Store
@@ -17,6 +18,8 @@ class Doorbells:
     def __init__(self, store: Store, ring: Ring) -> None:
         self._store = store
         self._ring = ring
+        self._rules: dict[str, tuple[object, ...]] = {}
+        """What was last seen of each Platform that machines and jobs go by."""
 
     def changed(self, plural: str, title: str) -> None:
         """The object of this title was put, replaced or removed."""
@@ -91,8 +94,21 @@ class Doorbells:
             self._ring("lease", lease.title)
 
     def _platform(self, title: str) -> None:
+        """What it reports of itself concerns nobody else."""
         self._ring("platform", title)
+        platform = self._store.platforms.get(title)
+        rules = None if platform is None else _rules(platform)
+        if rules is not None and rules == self._rules.get(title):
+            return
+        if rules is None:
+            self._rules.pop(title, None)
+        else:
+            self._rules[title] = rules
         for name in self._store.machines:
             self._ring("machine", name)
         for name in self._store.jobs:
             self._ring("job", name)
+
+
+def _rules(platform: Platform) -> tuple[object, ...]:
+    return platform.uid, platform.spec, platform.is_paused, platform.deleting
