@@ -8,7 +8,7 @@ from tests.reconcile.town import Town, in_town
 
 from trainlease.effects.metrics import catalog
 from trainlease.effects.metrics.base import Metrics
-from trainlease.model.machine import PAUSED
+from trainlease.model.mode import PAUSED
 from trainlease.reconcile.doorbells import Doorbells
 from trainlease.reconcile.store import Store
 
