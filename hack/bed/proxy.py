@@ -1,4 +1,5 @@
-"""A proxy of ours on loopback, between the operator and a server: it delays, holds and drops.
+"""A proxy of ours on loopback, between the operator and a server: it delays, holds and drops, and
+lets land late.
 
     with Proxy(server.port) as door:                       # a database: bytes, as they come
         caught = door.catch(lambda said: b"COMMIT" in said.body, Moment.AFTER)
@@ -30,6 +31,7 @@ from bed.waiting import wait_until
 _LIMIT = 1 << 22
 _KEPT = 1 << 16
 _START_SECONDS = 10.0
+_LOOK = 0.01
 
 
 class Moment(Enum):
@@ -60,7 +62,10 @@ class Catch:
     matches: Callable[[Said], bool]
     moment: Moment
     times: int = 1
+    is_late: bool = False
     caught: list[Said] = field(default_factory=list)
+    landed: list[Said] = field(default_factory=list)
+    """What went on after its client had hung up: the server has answered it, to nobody."""
     _verdict: Future[bool] = field(default_factory=Future)
 
     def wait(self, timeout: float, what: str = "a message to be caught") -> Said:
@@ -82,8 +87,12 @@ class Catch:
         self.caught.append(said)
         return True
 
-    async def verdict(self) -> bool:
+    async def verdict(self, client: asyncio.StreamReader) -> bool:
         """Whether to go on, once that is decided."""
+        while self.is_late and not self._verdict.done():
+            if client.at_eof() or client.exception() is not None:
+                return True
+            await asyncio.sleep(_LOOK)
         return await asyncio.shield(asyncio.wrap_future(self._verdict))
 
     def _decide(self, goes_on: bool) -> None:
@@ -127,6 +136,14 @@ class Proxy:
         rule = Catch(matches, moment, times)
         rule.drop()
         return self._add(rule)
+
+    def late(self, matches: Callable[[Said], bool], moment: Moment, *, times: int = 1) -> Catch:
+        """Hold the first requests that match until their client has given up and hung up.
+
+        Then they go on: to the server, or their answer to nobody. Over HTTP alone: there it is
+        certain that a client which waits for an answer sends nothing more.
+        """
+        return self._add(Catch(matches, moment, times, is_late=True))
 
     def clear(self) -> None:
         """Drop what is held, and catch nothing more."""
@@ -173,9 +190,7 @@ class Proxy:
         task.add_done_callback(self._conversations.discard)
         there: asyncio.StreamWriter | None = None
         try:
-            answers, there = await asyncio.open_connection(
-                self._host, self._upstream, ssl=self._tls, limit=_LIMIT
-            )
+            answers, there = await self._open()
             await self._speak(reader, writer, answers, there)
         except (OSError, EOFError, asyncio.LimitOverrunError):
             pass  # one of the two has ended it
@@ -187,15 +202,23 @@ class Proxy:
                 if end is not None:
                     end.transport.abort()  # a client that waits sees it at once
 
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to the server."""
+        return await asyncio.open_connection(
+            self._host, self._upstream, ssl=self._tls, limit=_LIMIT
+        )
+
     def _caught(self, said: Said, moment: Moment) -> Catch | None:
         return next((c for c in self._catches if c.moment is moment and c.takes(said)), None)
 
-    async def _passes(self, said: Said) -> bool:
-        """Whether it may go to the server, after all that is due before it."""
+    async def _admit(self, said: Said, client: asyncio.StreamReader) -> Catch | None:
+        """Once it may go to the server, what held it before; EOFError where it may not."""
         if self.delay:
             await asyncio.sleep(self.delay)
         before = self._caught(said, Moment.BEFORE)
-        return before is None or await before.verdict()
+        if before is not None and not await before.verdict(client):
+            raise EOFError("dropped")
+        return before
 
     # -- bytes -----------------------------------------------------------------------------------
 
@@ -207,7 +230,10 @@ class Proxy:
         there: asyncio.StreamWriter,
     ) -> None:
         held: list[Catch] = []
-        both = (self._ask_bytes(reader, there, held), self._answer_bytes(answers, writer, held))
+        both = (
+            self._ask_bytes(reader, there, held),
+            self._answer_bytes(reader, answers, writer, held),
+        )
         tasks = [self._loop.create_task(half) for half in both]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
@@ -222,8 +248,7 @@ class Proxy:
         earlier = b""
         while piece := await reader.read(_KEPT):
             said = Said(piece, earlier=earlier)
-            if not await self._passes(said):
-                raise EOFError("dropped")
+            await self._admit(said, reader)
             if after := self._caught(said, Moment.AFTER):
                 held.append(after)
             there.write(piece)
@@ -232,10 +257,14 @@ class Proxy:
         there.write_eof()  # it may still have something to say
 
     async def _answer_bytes(
-        self, answers: asyncio.StreamReader, writer: asyncio.StreamWriter, held: list[Catch]
+        self,
+        reader: asyncio.StreamReader,
+        answers: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        held: list[Catch],
     ) -> None:
         while piece := await answers.read(_KEPT):
-            if held and not await held.pop().verdict():
+            if held and not await held.pop().verdict(reader):
                 break
             writer.write(piece)
             await writer.drain()
@@ -250,28 +279,33 @@ class Proxy:
         answers: asyncio.StreamReader,
         there: asyncio.StreamWriter,
     ) -> None:
-        while True:
-            head = await reader.readuntil(b"\r\n\r\n")
-            body = await reader.readexactly(int(_header(head, b"content-length") or 0))
-            method, path, _ = head.partition(b"\r\n")[0].decode().split(" ", 2)
-            said = Said(body, method, path)
-            if not await self._passes(said):
-                return
-            there.write(head + body)
-            await there.drain()
-            after = self._caught(said, Moment.AFTER)
-            whole = b""
-            async for piece in _answer(answers, method):
+        try:
+            while True:
+                said, text = await _request(reader)
+                before = await self._admit(said, reader)
+                if answers.at_eof() or answers.exception() is not None:
+                    # It was idle for so long that the server has ended it.
+                    there.transport.abort()
+                    answers, there = await self._open()
+                there.write(text)
+                await there.drain()
+                late = before if before is not None and before.is_late else None
+                after = late or self._caught(said, Moment.AFTER)
                 if after is None:
-                    writer.write(piece)
-                    await writer.drain()
-                else:
-                    whole += piece
-            if after is not None:
-                if not await after.verdict():
+                    async for piece in _answer(answers, said.method):
+                        writer.write(piece)
+                        await writer.drain()
+                    continue
+                whole = b"".join([piece async for piece in _answer(answers, said.method)])
+                if not await after.verdict(reader):
+                    return
+                if after.is_late:
+                    after.landed.append(said)
                     return
                 writer.write(whole)
                 await writer.drain()
+        finally:
+            there.transport.abort()
 
 
 def api_proxy(plane: ControlPlane, user: str, groups: Sequence[str]) -> Proxy:
@@ -291,6 +325,14 @@ def plain_kubeconfig(file: Path, server: str) -> Path:
     }
     file.write_text(json.dumps(config))
     return file
+
+
+async def _request(client: asyncio.StreamReader) -> tuple[Said, bytes]:
+    """The next request, and all its bytes."""
+    head = await client.readuntil(b"\r\n\r\n")
+    body = await client.readexactly(int(_header(head, b"content-length") or 0))
+    method, path, _ = head.partition(b"\r\n")[0].decode().split(" ", 2)
+    return Said(body, method, path), head + body
 
 
 async def _answer(answers: asyncio.StreamReader, method: str) -> AsyncIterator[bytes]:

@@ -11,6 +11,7 @@ import pytest
 
 from bed.control_plane import ControlPlane
 from bed.proxy import Moment, Proxy, Said, api_proxy, plain_kubeconfig
+from bed.waiting import wait_until
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -18,6 +19,8 @@ class Answers(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     got: list[str] = []
+    ended = threading.Event()
+    """The connection of /last was ended, after the answer and without a word."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -33,6 +36,12 @@ class Answers(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body.encode())
+        self.close_connection = self.path == "/last"
+
+    def finish(self) -> None:
+        super().finish()
+        self.request.close()
+        self.ended.set()
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing."""
@@ -41,6 +50,7 @@ class Answers(BaseHTTPRequestHandler):
 @pytest.fixture
 def got() -> list[str]:
     Answers.got = []
+    Answers.ended.clear()
     return Answers.got
 
 
@@ -78,8 +88,7 @@ def echo() -> Iterator[Proxy]:
 
 def ask(proxy: Proxy, body: str, path: str = "/") -> str:
     """The answer as it came; what ended early is what there is of it."""
-    request = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n{body}"
-    return exchange(proxy, request)
+    return exchange(proxy, posted(body, path).decode())
 
 
 def exchange(proxy: Proxy, text: str) -> str:
@@ -93,6 +102,28 @@ def exchange(proxy: Proxy, text: str) -> str:
         except ConnectionResetError:
             pass
     return said.decode()
+
+
+@contextlib.contextmanager
+def one_who_waits(proxy: Proxy, body: str, path: str = "/") -> Iterator[socket.socket]:
+    """A client that has asked, and hangs up at the end of the block."""
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as client:
+        client.sendall(posted(body, path))
+        yield client
+
+
+def posted(body: str, path: str = "/") -> bytes:
+    return f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+def until_said(client: socket.socket, end: bytes) -> bytes:
+    """What came until this."""
+    said = b""
+    while not said.endswith(end):
+        piece = client.recv(1000)
+        assert piece, said
+        said += piece
+    return said
 
 
 def later(work: Any, *what: Any) -> tuple[threading.Thread, list[str]]:
@@ -189,3 +220,45 @@ def test_the_api_server_knows_whose_proxy_it_is(control_plane: ControlPlane, tmp
         said = control_plane.kubectl("auth", "whoami", "-o", "json", kubeconfig=config)
     assert '"username": "ana"' in said
     assert '"readers-by-proxy"' in said
+
+
+@pytest.mark.parametrize("moment", Moment)
+def test_what_is_late_lands_once_its_client_has_hung_up(
+    proxy: Proxy, got: list[str], moment: Moment
+) -> None:
+    rule = proxy.late(lambda said: said.body == b"late", moment)
+    with one_who_waits(proxy, "late"):
+        rule.wait(10)
+        if moment is Moment.AFTER:
+            wait_until(lambda: got == ["late"], 10, "the request at the server")
+        assert ask(proxy, "other").endswith("other")
+        assert rule.landed == []
+    wait_until(lambda: rule.landed, 10, "what is late")
+    assert sorted(got) == ["late", "other"]
+    assert ask(proxy, "late").endswith("late")
+
+
+def test_what_would_be_late_never_lands_after_the_proxy_is_cleared(
+    proxy: Proxy, got: list[str]
+) -> None:
+    rule = proxy.late(lambda said: True, Moment.BEFORE)
+    with one_who_waits(proxy, "late") as client:
+        rule.wait(10)
+        proxy.clear()
+        with contextlib.suppress(ConnectionResetError):
+            assert client.recv(1) == b""
+    assert ask(proxy, "next").endswith("next")
+    assert got == ["next"]
+    assert rule.landed == []
+
+
+def test_a_client_does_not_see_that_the_server_has_ended_an_idle_connection(
+    proxy: Proxy, got: list[str]
+) -> None:
+    proxy.delay = 0.3
+    with one_who_waits(proxy, "first", "/last") as client:
+        assert until_said(client, b"first")
+        assert Answers.ended.wait(10)
+        client.sendall(posted("again"))
+        assert until_said(client, b"again")
+    assert got == ["first", "again"]

@@ -1,7 +1,7 @@
-"""MLflow killed, and MLflow that does what it was asked but whose answer never comes."""
+"""MLflow killed; MLflow whose answers never come, or which does late what it was asked."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from tests.faults.stage import Scene, Stage
 
 from bed.mlflow_server import MLflow
 from bed.processes import sweep
-from bed.proxy import Catch, Moment, Proxy
+from bed.proxy import Moment, Proxy, Said
 from demo.judge_results import one_run_an_attempt
 from demo.tracked import Tracked, TrackedVersion
 
@@ -56,13 +56,32 @@ def test_each_create_answered_to_nobody_happens_once(
     crew.lead(TRAINLEASE_TRACKING_URI=door.url)
     scene = stage.scene()
     scene.until_free()
-    lost = [drop(door, path) for path in CREATES]
+    lost = [door.drop(posted(path), Moment.AFTER) for path in CREATES]
     title = apply_job(scene, "unanswered")
     scene.until_runs(title)
     scene.open_gates()
     scene.until_rest()
     assert [len(rule.caught) for rule in lost] == [1] * len(CREATES)
     must_be_once(scene, title, server, "unanswered")
+
+
+@pytest.mark.parametrize("moment", Moment)
+def test_each_create_that_lands_after_the_operator_gave_up_happens_once(
+    stage: Stage, crew: Crew, tracking: tuple[MLflow, Proxy], moment: Moment
+) -> None:
+    """BEFORE: the request itself is late; AFTER: it was done in time, and answered late."""
+    server, door = tracking
+    crew.lead(TRAINLEASE_TRACKING_URI=door.url, TRAINLEASE_TRACKING_TIMEOUT="2")
+    scene = stage.scene()
+    scene.until_free()
+    late = [door.late(posted(path), moment) for path in CREATES]
+    model = f"late-{moment.name.lower()}"
+    title = apply_job(scene, model)
+    scene.until_runs(title)
+    scene.open_gates()
+    scene.until_rest()
+    scene.until(lambda: all(rule.landed for rule in late))
+    must_be_once(scene, title, server, model)
 
 
 def test_killed_it_delays_no_release_and_gets_all_when_it_is_back(
@@ -94,7 +113,5 @@ def must_be_once(scene: Scene, title: str, server: MLflow, model: str) -> None:
     assert scene.condition_of(title, "Promoted")["status"] == "True"
 
 
-def drop(door: Proxy, path: str) -> Catch:
-    return door.drop(
-        lambda said: said.method == "POST" and said.path.endswith(f"/mlflow/{path}"), Moment.AFTER
-    )
+def posted(path: str) -> Callable[[Said], bool]:
+    return lambda said: said.method == "POST" and said.path.endswith(f"/mlflow/{path}")

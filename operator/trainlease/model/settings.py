@@ -77,6 +77,8 @@ class Settings(BaseSettings):
     """A waiting job's reason is stored at most this often."""
     database_timeout: float = 4
     """Of one call to a platform's database."""
+    tracking_timeout: float = 10
+    """Of one request to MLflow."""
     breaker_opens_after: int = 2
     """Failed calls in a row until a database, or MLflow, counts as down."""
     breaker_first: float = 0.5

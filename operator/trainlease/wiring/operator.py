@@ -105,7 +105,7 @@ def _tracker(settings: Settings) -> Tracker | None:
     if not settings.tracking_uri:
         return None
     try:
-        return MlflowTracker(settings.tracking_uri)
+        return MlflowTracker(settings.tracking_uri, timeout=settings.tracking_timeout)
     except TrainleaseError as error:
         raise CannotStart(str(error)) from None
 
