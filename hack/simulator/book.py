@@ -21,6 +21,7 @@ from simulator.facts import (
     TrainingChanged,
     Wrote,
 )
+from trainlease.model.machine import CLAIM
 from trainlease.model.observed import (
     OUR_MARK,
     MachineRows,
@@ -73,6 +74,8 @@ class Book:
         """(platform, machine) -> when its fence was last made lower, by another hand."""
         self.edited: set[Key] = set()
         """(platform, machine) whose side row a person wrote last."""
+        self.claimed_rows: set[tuple[str, str, int]] = set()
+        """(platform, machine, generation) for which a person has claimed the row."""
         self.edited_trainings: set[Key] = set()
         """(platform, training) that a person wrote last."""
         self.told: dict[tuple[str, str, str], set[int]] = defaultdict(set)
@@ -154,6 +157,14 @@ class Book:
             uid = fact.after["metadata"]["uid"]
             generation = status_of(fact.after).get("generation", 0)
             self.highest[uid] = max(self.highest[uid], generation)
+            self._hear_claim(fact.name, fact.after)
+
+    def _hear_claim(self, machine: str, body: Body) -> None:
+        """A person's word: the row that it names is ours to take, in the generation it names."""
+        word = body["metadata"].get("annotations", {}).get(CLAIM, "")
+        platform, _, generation = word.partition(" ")
+        if generation.isdigit():
+            self.claimed_rows.add((platform, machine, int(generation)))
 
     def _take_row(self, fact: RowChanged) -> None:
         key = fact.platform, fact.machine

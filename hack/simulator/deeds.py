@@ -9,6 +9,8 @@ from typing import Any
 
 from simulator import objects
 from simulator.deeds_databases import DatabaseDeeds
+from simulator.deeds_machines import MachineDeeds
+from simulator.deeds_people import PeopleDeeds
 from simulator.line import Health, Server, finish
 from simulator.scenario import HOLDS, Behaviour, Deed, HoldPlan, JobPlan
 from simulator.world import GATEWAY, SETTINGS, World
@@ -30,6 +32,7 @@ class Deeds:
     def __init__(self, world: World) -> None:
         self._world = world
         self._gateway = world.kube.client_for(GATEWAY)
+        self._machine_deeds = MachineDeeds(world)
         world.finished = self._finish_call
         self._acts: dict[str, Act] = {
             "suspend": lambda deed: self._set_job(deed.who, {"suspend": True}),
@@ -51,6 +54,8 @@ class Deeds:
             "legacy leaves it on": lambda deed: self._legacy_takes(deed, turns_off=False),
             "legacy frees": self._legacy_frees,
             **DatabaseDeeds(world).acts,
+            **self._machine_deeds.acts,
+            **PeopleDeeds(world).acts,
         }
 
     def schedule(self) -> None:
@@ -87,6 +92,7 @@ class Deeds:
         world = self._world
         world.weather.is_stormy = False
         world.operators.thaw_all()
+        self._machine_deeds.heal()
         for server in (world.kube_server, world.mlflow_server, world.power_server):
             server.turn(Health.UP)
         for platform in world.scenario.platforms:

@@ -7,10 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
-from simulator import scenario_databases
+from simulator import scenario_databases, scenario_machines, scenario_people
 from simulator.scenario import Scenario, draw
 
-_KINDS = {"databases": scenario_databases.deeds}
+_KINDS = {
+    "databases": scenario_databases.deeds,
+    "machines": scenario_machines.deeds,
+    "people": scenario_people.deeds,
+}
 
 
 def draw_all(seed: int, actions: Sequence[str]) -> Scenario:

@@ -31,6 +31,21 @@ def outcome_once(book: Book, fact: Wrote) -> Iterator[str]:
 
 
 @promise(
+    "start-failed-never-ran",
+    Wrote,
+    "Has been on is a stored fact: what has run and is off is Lost, and never a failed start "
+    "(section 3, step 3)",
+    plural="trainingjobs",
+)
+def start_failed_never_ran(book: Book, fact: Wrote) -> Iterator[str]:
+    if fact.by is not By.US or fact.after is None:
+        return
+    for attempt in status_of(fact.after).get("attempts", ()):
+        if attempt.get("outcome") == "StartFailed" and attempt.get("started"):
+            yield f"{fact.namespace}/{fact.name}: attempt {attempt['number']} has run"
+
+
+@promise(
     "finished-stays",
     Wrote,
     "Finished with Succeeded or Failed are set together, in one write, and never change "

@@ -56,11 +56,19 @@ def foreign_row_kept(book: Book, fact: RowChanged) -> Iterator[str]:
     theirs = (fact.platform, fact.machine) in book.legacy_rows
     if not theirs and not is_foreign(fact.before):
         return
+    if _is_claimed(book, fact):
+        return
     before, after = fact.before, fact.after
     if (before.own, before.raw, before.owner) != (after.own, after.raw, after.owner):
         yield f"{_at(fact)}: said occupied by {before.owner or 'another'}, and we changed it"
     if says_ours(after, book.limits.cluster):
         yield f"{_at(fact)}: {before.owner or 'another'}'s claim was taken over"
+
+
+def _is_claimed(book: Book, fact: RowChanged) -> bool:
+    """Whether a person has claimed this row for the claim that wrote it."""
+    side = fact.after.side
+    return side is not None and (fact.platform, fact.machine, side.generation) in book.claimed_rows
 
 
 @promise(

@@ -19,6 +19,7 @@ from trainlease.effects.tracking.api import Api
 from trainlease.effects.tracking.base import Tracker
 from trainlease.effects.tracking.exactly_once import ExactlyOnce
 from trainlease.effects.tracking.fake import FakeApi, FakeMlflow
+from trainlease.model.errors import TrainleaseError
 from trainlease.model.machine import Machine
 from trainlease.model.observed import (
     LedgerEntry,
@@ -32,6 +33,8 @@ from trainlease.model.observed import (
 )
 
 Answer = TypeVar("Answer")
+Troubles = dict[tuple[str, str], TrainleaseError]
+"""(verb, machine) -> the error that its provider answers now."""
 Made = Callable[[dict[str, str]], None]
 """Hears the tags of each run that has come into being."""
 
@@ -127,24 +130,42 @@ class LineDatabase:
 
 
 class LineProvider:
-    """The machines of one flavour at the end of the line."""
+    """The machines of one flavour at the end of the line; `troubles` come before what is asked."""
 
-    def __init__(self, line: Line, server: Server, machines: FakeMachines) -> None:
+    def __init__(
+        self, line: Line, server: Server, machines: FakeMachines, troubles: Troubles
+    ) -> None:
         self._line, self._server, self._machines = line, server, machines
+        self._troubles = troubles
 
     async def observe(self, machine: Machine) -> MachineView:
         call = Call("provider", "observe", False, POWER_TIMEOUT)
-        return await self._send(call, lambda: self._machines.view(machine))
+
+        def view() -> MachineView:
+            self._trouble("observe", machine)
+            return self._machines.view(machine)
+
+        return await self._send(call, view)
 
     async def ensure_on(self, machine: Machine, workload: Workload) -> None:
         call = Call("provider", "ensure_on", True, POWER_TIMEOUT, LATEST_POWER)
         landing = self._line.landing
-        await self._send(call, lambda: self._machines.start(machine, workload, landing.lateness))
+
+        def start() -> None:
+            self._trouble("ensure_on", machine)
+            self._machines.start(machine, workload, landing.lateness)
+
+        await self._send(call, start)
 
     async def ensure_off(self, machine: Machine) -> None:
         call = Call("provider", "ensure_off", True, POWER_TIMEOUT, LATEST_POWER)
         landing = self._line.landing
-        await self._send(call, lambda: self._machines.stop(machine, landing.lateness))
+
+        def stop() -> None:
+            self._trouble("ensure_off", machine)
+            self._machines.stop(machine, landing.lateness)
+
+        await self._send(call, stop)
 
     async def forget(self, machine_uid: str, generation: int) -> None:
         call = Call("provider", "forget", True, POWER_TIMEOUT, LATEST_POWER)
@@ -152,6 +173,11 @@ class LineProvider:
 
     def on_change(self, doorbell: Doorbell) -> None:
         self._machines.add_bell(doorbell)
+
+    def _trouble(self, verb: str, machine: Machine) -> None:
+        error = self._troubles.get((verb, machine.name))
+        if error is not None:
+            raise error
 
     async def _send(self, call: Call, act: Callable[[], Answer]) -> Answer:
         return await self._line.send(self._server, call, act)

@@ -19,7 +19,14 @@ from simulator.line import Grounds, Landing, Line, Server, finish
 from simulator.loop import Process, VirtualClock, VirtualLoop
 from simulator.observer import Observer
 from simulator.operators import Operators, Table
-from simulator.proxy import LATEST_POWER, LineDatabase, LineKube, LineProvider, line_tracker
+from simulator.proxy import (
+    LATEST_POWER,
+    LineDatabase,
+    LineKube,
+    LineProvider,
+    Troubles,
+    line_tracker,
+)
 from simulator.scenario import Behaviour, Scenario
 from simulator.weather import Call, Weather
 from trainlease.effects.kube.fake import ADMIN, COLLECTOR, FakeKube
@@ -101,6 +108,8 @@ class World:
         )
         self.kube_server, self.mlflow_server = Server("API server"), Server("MLflow")
         self.power_server = Server("provider")
+        self.troubles: Troubles = {}
+        """What a provider answers to a verb about a machine, instead of doing it."""
         self._build_outside()
         self.operators = Operators(
             self.grounds, self.kube, SETTINGS, self._connect, self.complain, table
@@ -160,7 +169,7 @@ class World:
             kube=LineKube(line, self.kube_server, self.kube.client_for(user)),
             clock=VirtualClock(self.loop, self.rng.uniform(-_SKEW, _SKEW)),
             providers={
-                name: LineProvider(line, self.power_server, machines)
+                name: LineProvider(line, self.power_server, machines, self.troubles)
                 for name, machines in self.machines.items()
             },
             open_database=open_database,

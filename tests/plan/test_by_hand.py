@@ -225,6 +225,14 @@ def test_a_person_may_claim(says: str, facts: MachineFacts, want: RowState) -> N
     assert [(n, e.state) for n, e in action.entries] == [(name, want)]
 
 
+def test_a_row_is_not_taken_over_below_a_newer_word_of_ours() -> None:
+    fenced = replace(known(STOPPING.machine, Told.FENCED), is_foreign=True, owner="ANA")
+    facts = replace(STOPPING, rows={**STOPPING.rows, "latam": fenced})
+    action = decided(written(facts, CLAIM, "latam 7"))
+    assert not (isinstance(action, act.Tell) and action.take_over)
+    assert not isinstance(action, act.WriteMachine)
+
+
 def test_a_row_that_is_being_taken_over_gives_no_claim_back() -> None:
     rows = {"saturno": known(CLAIMED.machine, Told.FOREIGN)}
     facts = written(replace(CLAIMED, rows=rows, telling={"saturno": 14}), CLAIM, "saturno 7")

@@ -1,11 +1,13 @@
 """The last claim steps: outcome, stop, free. Each case fails without its guard."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from tests.builders import (
     NOW,
+    SETTINGS,
     a_claimed_machine,
     a_fact,
     a_job,
@@ -33,6 +35,7 @@ from trainlease.model.mode import Mode
 from trainlease.model.observed import MachineView, Power, RowState, Told
 from trainlease.model.reasons import Cause, JobState, MachineState, Outcome
 from trainlease.plan import actions as act
+from trainlease.plan.claim import decide
 
 # --- run, outcome --------------------------------------------------------------------------------
 
@@ -56,9 +59,18 @@ def test_an_attempt_is_lost_when(says: str, changes: dict[str, Any]) -> None:
     assert (action.outcome, action.cause) == (Outcome.LOST, Cause.MACHINE_LOST)
 
 
-def test_an_unknown_power_decides_nothing_about_what_ran() -> None:
-    facts = replace(RUNNING, view=MachineView(Power.UNKNOWN))
+@pytest.mark.parametrize("view", [None, MachineView(Power.UNKNOWN)])
+def test_an_unknown_power_decides_nothing_about_what_ran(view: MachineView | None) -> None:
+    facts = replace(RUNNING, view=view)
     assert isinstance(decided(facts), act.Wait)
+    assert isinstance(decide(facts, NOW + timedelta(hours=1), SETTINGS), act.Wait)
+
+
+@pytest.mark.parametrize("view", [None, MachineView(Power.UNKNOWN)])
+def test_a_claim_that_nobody_saw_on_within_its_start_limit_ends(view: MachineView | None) -> None:
+    action = decide(claimed(view=view), NOW + timedelta(hours=1), SETTINGS)
+    assert isinstance(action, act.SetOutcome)
+    assert action.outcome is Outcome.START_FAILED
 
 
 @pytest.mark.parametrize(

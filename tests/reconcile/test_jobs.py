@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from tests.reconcile.town import Town, condition, in_town
 
+from trainlease.effects.machines.fake import FakeProvider
 from trainlease.effects.machines.fake_world import Course
+from trainlease.model.errors import NotFound
+from trainlease.model.machine import Machine
 from trainlease.model.observed import RowState, TrainingWord, Workload
 from trainlease.model.reasons import Cause
 
@@ -251,3 +254,40 @@ def test_a_job_whose_secret_is_there_gets_its_keys() -> None:
         assert "hunter2" not in str(town.kube.objects("trainingjobs"))
 
     in_town(scenario)
+
+
+def test_a_start_that_finds_no_such_machine_fails_at_once_and_is_tried_elsewhere() -> None:
+    async def scenario(town: Town) -> None:
+        town.machines.refusals["gpu-1"] = NotFound("gpu-1: there is no such instance")
+        await town.create_job("caries")
+        job = await town.until_state("caries", "Succeeded")
+        first, second = job["status"]["attempts"]
+        assert (first["outcome"], first["cause"]) == ("StartFailed", "StartRefused")
+        assert second["machine"] == "gpu-2"
+
+    in_town(scenario, hours=1)
+
+
+class NoInstance(FakeProvider):
+    """A provider that finds no such machine when it is to be turned off."""
+
+    asked = 0
+
+    async def ensure_off(self, machine: Machine) -> None:
+        self.asked += 1
+        raise NotFound(f"{machine.name}: there is no such instance")
+
+
+def test_a_stop_that_finds_no_such_machine_is_tried_again_at_a_growing_distance() -> None:
+    async def scenario(town: Town) -> None:
+        await town.stop_operators()
+        provider = NoInstance(town.machines)
+        town.start_operator("two", providers={"process": provider})
+        town.courses["caries"] = Course(seconds=36000)
+        await town.create_job("caries")
+        await town.until_state("caries", "Running")
+        await town.kube.patch("trainingjobs", "saturno", "caries", {"spec": {"suspend": True}})
+        await asyncio.sleep(300)
+        assert 1 < provider.asked < 40
+
+    in_town(scenario, hours=1)

@@ -186,6 +186,19 @@ def test_a_claim_for_another_generation_takes_nothing_over() -> None:
     in_town(scenario)
 
 
+def test_a_claim_that_cannot_be_obeyed_does_not_hold_back_the_end_of_its_generation() -> None:
+    async def scenario(town: Town) -> None:
+        generation = await running(town)
+        spec = {"spec": {"mode": "Observe"}}
+        await town.kube.patch("platforms", "", "nutresa", spec)
+        await annotate(town, "gpu-1", CLAIM, f"nutresa {generation}")
+        await town.kube.patch("trainingjobs", "saturno", "caries", {"spec": {"suspend": True}})
+        await town.until_free("gpu-1")
+        assert town.rows("gpu-1")["saturno"] is RowState.FREE
+
+    in_town(scenario, hours=2)
+
+
 def test_the_row_of_a_running_claim_is_taken_over_and_stays_occupied_until_its_end() -> None:
     async def scenario(town: Town) -> None:
         generation = await running(town)

@@ -43,3 +43,16 @@ def test_what_a_hand_wrote_is_told_by_what_stands_there(
     outside = Outside()
     outside.row(after, by)
     assert (KEY in outside.observer.book.legacy_rows) is anothers
+
+
+def test_a_row_that_a_person_has_claimed_may_be_taken_in_that_generation() -> None:
+    outside = Outside()
+    body = bodies.machine(state="Free", generation=1)
+    body["metadata"]["annotations"] = {"trainlease.dev/claim": "saturno 1"}
+    outside.write("machines", body, By.PERSON)
+    outside.row(TAKEN, By.PERSON)
+    outside.row(bodies.FREE_ROWS)
+    assert outside.broken == []
+    outside.row(TAKEN, By.PERSON)
+    outside.row(bodies.rows(RowState.FREE, RowState.FREE, 5, generation=2))
+    assert outside.broken == ["foreign-row-kept"]

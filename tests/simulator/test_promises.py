@@ -165,6 +165,11 @@ def an_outcome_overwritten(outside: Outside) -> None:
     outside.write("trainingjobs", bodies.job(attempts=[DONE[0] | {"outcome": "Lost"}]))
 
 
+def a_failed_start_of_what_has_run(outside: Outside) -> None:
+    ended = {"number": 1, "started": "2026-11-22T12:00:00Z", "outcome": "StartFailed"}
+    outside.write("trainingjobs", bodies.job(attempts=[ended]))
+
+
 def finished_and_not(outside: Outside) -> None:
     outside.write("trainingjobs", bodies.job(conditions=true("Finished", "Failed")))
     outside.write("trainingjobs", bodies.job(conditions=true("Finished", "Succeeded")))
@@ -212,6 +217,7 @@ BREAKS: dict[Story, str] = {
     written_in_observe: "observe-writes-nothing",
     running_after_succeeded: "training-forward",
     an_outcome_overwritten: "outcome-once",
+    a_failed_start_of_what_has_run: "start-failed-never-ran",
     finished_and_not: "finished-stays",
     finished_with_an_open_attempt: "finished-after-outcome",
     two_open_attempts: "one-attempt",

@@ -149,6 +149,9 @@ def _is_vouched(facts: MachineFacts, now: datetime, settings: Settings) -> bool:
 
 
 def _is_anothers(known: RowKnowledge) -> bool:
+    """Where a newer word of ours stands, it is not the other's word that refuses the ledger's."""
+    if known.told is Told.FENCED:
+        return False
     return known.is_foreign or known.told is Told.OTHER_CLUSTER
 
 

@@ -171,8 +171,11 @@ def _lost(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action 
 
 
 def _start(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
-    """Start at most once, if the provider says off and all needed databases say occupied."""
-    if facts.runs or facts.view is None:
+    """Start at most once, if the provider says off and all needed databases say occupied.
+
+    The start limit counts where the provider cannot say, too; of what has been on it says nothing.
+    """
+    if facts.runs or facts.has_been_on:
         return None
     assert facts.job is not None
     assert facts.lease is not None

@@ -31,6 +31,7 @@ from trainlease.model.machine import Machine
 from trainlease.model.observed import (
     LedgerEntry,
     OpenTraining,
+    RowState,
     TrainingEntry,
 )
 from trainlease.model.platform import Platform
@@ -323,7 +324,9 @@ class Databases:
         status = machine.status
         if status.state is None:
             return None
-        state = rows.desired(machine, ending=False)
+        known, free = link.rows.get(machine.uid), rows.fence_of(machine, RowState.FREE)
+        # Free was told already, and the ledger follows: that is what must stand there.
+        state = rows.desired(machine, ending=known is not None and known.fence >= free)
         return rows.entry(self.cluster, machine, link.platform, state, self._ports.clock.now())
 
     def _is_current(self, machine: Machine) -> bool:

@@ -23,6 +23,7 @@ from trainlease.model.errors import (
     NotFound,
     Refused,
     TrainleaseError,
+    Unavailable,
 )
 from trainlease.model.machine import Machine
 from trainlease.model.machine_lease import MachineLease
@@ -120,7 +121,7 @@ async def start(context: Context, action: act.Start) -> None:
     try:
         async with asyncio.timeout(context.settings.call_timeout):
             await provider.ensure_on(machine, what)
-    except (Refused, NeedsPerson) as error:  # a definite no: nothing was begun
+    except (Refused, NotFound, NeedsPerson) as error:  # a definite no: nothing was begun
         context.memory.issued.discard(claim_)
         if was_made:
             context.memory.made.add(claim_)
@@ -140,6 +141,8 @@ async def turn_off(context: Context, action: act.TurnOff) -> None:
     try:
         async with asyncio.timeout(context.settings.call_timeout):
             await provider.ensure_off(machine)
+    except NotFound as error:  # of its instance: nothing that a fresh read of ours would show
+        raise Unavailable(str(error)) from None
     except TimeoutError:
         raise AnswerLost(f"{machine.name}: the stop was not answered in time") from None
 
@@ -177,7 +180,7 @@ async def _cannot_start(context: Context, action: act.Start, cause: Cause, messa
 
 
 def _why_not(error: TrainleaseError) -> Cause:
-    if isinstance(error, Refused):
+    if isinstance(error, Refused | NotFound):
         return Cause.START_REFUSED
     return Cause.IMAGE_MISSING if isinstance(error, ImageMissing) else Cause.CANNOT_START
 
