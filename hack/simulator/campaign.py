@@ -1,11 +1,17 @@
 """Many seeds, on several processes, and what they show together."""
 
+import ctypes
 import gc
 import multiprocessing
+import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from simulator.quiet import keep_quiet
 from simulator.runner import Result, run, spots
@@ -22,20 +28,29 @@ GUARDED = (
     "TakeOff",
 )
 """Actions that write what they have read: a conflict can meet them."""
-_CHUNK = 10
+_CHUNK = 5
 _COLLECT_EVERY = 5
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A seed with a broken promise, and the first that it broke."""
+
+    seed: int
+    first: str
 
 
 @dataclass
 class Report:
-    """What many seeds showed."""
+    """What many seeds showed. The same seeds give the same, but for the CPU seconds."""
 
     count: int = 0
     cpu_seconds: float = 0.0
     seconds: float = 0.0
     """Virtual seconds in all."""
     hits: Counter[tuple[str, Fault]] = field(default_factory=Counter)
-    failed: list[Result] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
 
     def add(self, result: Result, cpu_seconds: float) -> None:
         self.count += 1
@@ -43,7 +58,27 @@ class Report:
         self.seconds += result.seconds
         self.hits.update(result.hits)
         if result.breaches:
-            self.failed.append(result)
+            self.failed.append(Failure(result.seed, str(result.breaches[0])))
+
+    def join(self, other: "Report") -> None:
+        """Take in what other seeds showed."""
+        self.count += other.count
+        self.cpu_seconds += other.cpu_seconds
+        self.seconds += other.seconds
+        self.hits.update(other.hits)
+        self.failed = sorted([*self.failed, *other.failed], key=lambda failure: failure.seed)
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, as JSON can carry it."""
+        hits = [[spot, fault.value, count] for (spot, fault), count in sorted(self.hits.items())]
+        return asdict(self) | {"hits": hits}
+
+    @classmethod
+    def of_json(cls, told: dict[str, Any]) -> "Report":
+        """What `to_json` gave."""
+        hits = Counter({(spot, Fault(fault)): count for spot, fault, count in told["hits"]})
+        failed = [Failure(**failure) for failure in told["failed"]]
+        return cls(**told | {"hits": hits, "failed": failed})
 
     @property
     def empty_cells(self) -> list[tuple[str, Fault]]:
@@ -71,27 +106,65 @@ def cells() -> list[tuple[str, Fault]]:
     ]
 
 
-def run_many(seeds: Iterable[int], jobs: int) -> Iterator[tuple[Result, float]]:
-    """Each seed's result and its CPU seconds, in the order in which they are done."""
-    if jobs <= 1:
-        yield from map(_timed, seeds)
-        return
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
-        yield from pool.imap_unordered(_timed, seeds, chunksize=_CHUNK)
-
-
 def campaign(seeds: Iterable[int], jobs: int) -> Report:
-    """Run them all."""
+    """Run them all; with one job in this process."""
+    if jobs > 1:
+        with workers(jobs) as pool:
+            return run_with(pool, seeds)
+    keep_quiet()
+    with _collected_by_hand():
+        return _reported(map(_timed, seeds))
+
+
+@contextmanager
+def workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that share seeds; what they have not begun is dropped at the end."""
+    context = multiprocessing.get_context("fork")
+    pool = ProcessPoolExecutor(jobs, context, _begin_worker, (os.getpid(),))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def run_with(pool: ProcessPoolExecutor, seeds: Iterable[int]) -> Report:
+    """Run them all on these workers."""
+    return _reported(pool.map(_timed, seeds, chunksize=_CHUNK))
+
+
+def _reported(results: Iterable[tuple[Result, float]]) -> Report:
     report = Report()
-    for result, cpu in run_many(seeds, jobs):
+    for result, cpu in results:
         report.add(result, cpu)
-    report.failed.sort(key=lambda result: result.seed)
     return report
 
 
-def _timed(seed: int) -> tuple[Result, float]:
+def _begin_worker(parent: int) -> None:
+    """It ends with its parent, however that ends, and leaves Ctrl-C to it."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     keep_quiet()
-    gc.disable()  # a world is garbage in one piece: it is collected now and then, not all the time
+    gc.freeze()
+    gc.disable()
+
+
+@contextmanager
+def _collected_by_hand() -> Iterator[None]:
+    """A world is garbage in one piece, and what stood before the first one is none."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+def _timed(seed: int) -> tuple[Result, float]:
     before = time.process_time()
     result = run(seed)
     if seed % _COLLECT_EVERY == 0:
