@@ -163,6 +163,11 @@ class Scene:
         self.jobs[f"{platform}/{name}"] = training
         return f"{platform}/{name}"
 
+    def suspend(self, title: str, *, is_on: bool) -> None:
+        namespace, name = title.split("/")
+        patch = json.dumps({"spec": {"suspend": is_on}})
+        self.stage.plane.kubectl("patch", "tj", name, "-n", namespace, "--type=merge", "-p", patch)
+
     def open_gates(self) -> None:
         """Let the trainings end."""
         for title in self.jobs:

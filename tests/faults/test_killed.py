@@ -33,6 +33,7 @@ POINTS = (
     Point("free-stored", AFTER, ledger("Free"), is_late=True),
     Point("results-stored", BEFORE, results, is_late=True),
 )
+STOPPING = Point("stopping-stored", AFTER, ledger("Stopping"))
 
 
 @pytest.mark.parametrize("point", POINTS, ids=str)
@@ -68,6 +69,29 @@ def test_killed_as_soon_as_the_training_is_there(stage: Stage, crew_of_module: C
     scene.open_gates()
     scene.until_rest()
     assert scene.outcomes(title) == ["Succeeded"]
+    scene.must_keep()
+
+
+def test_killed_between_stopping_and_off(stage: Stage, crew_of_module: Crew) -> None:
+    """The next replica turns the machine off, and only then may the training go on."""
+    leader = crew_of_module.leader()
+    scene = stage.scene()
+    scene.until_free()
+    title = scene.apply_job()
+    scene.until_runs(title)
+    first = stage.watcher.training(title, 1)
+    caught = STOPPING.set(scene, leader)
+    scene.suspend(title, is_on=True)
+    caught.wait(PATIENCE, str(STOPPING))
+    leader.kill()
+    caught.drop()
+    crew_of_module.successor()
+    scene.until(lambda: first not in stage.watcher.alive)
+    scene.suspend(title, is_on=False)
+    scene.until_runs(title, attempt=2)
+    scene.open_gates()
+    scene.until_rest()
+    assert scene.outcomes(title) == ["Suspended", "Succeeded"]
     scene.must_keep()
 
 

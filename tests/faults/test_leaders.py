@@ -1,6 +1,7 @@
 """Who leads: zombies, two at once, and how long it takes until the next one does."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 from tests.faults.conftest import Figure
@@ -14,7 +15,7 @@ from tests.faults.points import (
     ledger,
     telling,
 )
-from tests.faults.stage import Scene, Stage
+from tests.faults.stage import ROUNDS, Scene, Stage
 from tests.wiring.site import GROUP
 
 from bed.audit import AuditEvent
@@ -78,6 +79,20 @@ def test_a_zombie_whose_call_is_delivered_after_all_is_over_changes_nothing(
     scene.must_keep()
 
 
+def failover(figure: Figure, how: str, end: Callable[[], None], standby: Replica) -> None:
+    began = time.monotonic()
+    end()
+    standby.until_leader()
+    figure(f"failover after {how}, seconds", time.monotonic() - began)
+
+
+def one_more(crew: Crew) -> Replica:
+    """A replica that stands by."""
+    replica = crew.start(**PRODUCTION)
+    replica.part.until(lambda: replica.stands_by, PATIENCE, "standing by")
+    return replica
+
+
 def rows_changed(scene: Scene) -> int:
     stage = scene.stage
     return sum(stage.changes(one.platform, scene.machines[0]) for one in stage.databases)
@@ -94,18 +109,12 @@ def test_of_two_that_start_together_one_acts_and_the_other_follows_it(
     scene.until_runs(title)
     assert effects(scene, second) == []
 
-    began = time.monotonic()
-    first.kill()
-    second.until_leader()
-    figure("failover after SIGKILL, seconds", time.monotonic() - began)
-
-    third = crew.start(**PRODUCTION)
-    third.part.until(lambda: third.stands_by, PATIENCE, "standing by")
-    began = time.monotonic()
-    second.terminate()
-    third.until_leader()
-    figure("failover after SIGTERM, seconds", time.monotonic() - began)
-    assert second.until_ended() == 0
+    for _ in range(ROUNDS):
+        failover(figure, "SIGKILL", first.kill, second)
+        third = one_more(crew)
+        failover(figure, "SIGTERM", second.terminate, third)
+        assert second.until_ended() == 0
+        first, second = third, one_more(crew)
     scene.open_gates()
     scene.until_rest()
     assert scene.outcomes(title) == ["Succeeded"]

@@ -19,6 +19,7 @@ ACCOUNT = "system:serviceaccount:trainlease-system:trainlease-operator"
 GROUPS = ("system:serviceaccounts", "system:serviceaccounts:trainlease-system")
 COMMAND = Path(sys.executable).parent / "trainlease"
 START_SECONDS = 60.0
+_LEASE = "/apis/coordination.k8s.io/v1/namespaces/trainlease-system/leases/trainlease-operator"
 _numbers = itertools.count(1)
 
 
@@ -71,8 +72,9 @@ class Replica:
 
 
 def lease(plane: ControlPlane) -> dict[str, Any]:
-    found = plane.get("leases", "-n", "trainlease-system")["items"]
-    return next((x["spec"] for x in found if x["metadata"]["name"] == "trainlease-operator"), {})
+    """The leader Lease's spec; empty where there is none."""
+    status, body = plane.request(_LEASE)
+    return dict(json.loads(body)["spec"]) if status == 200 else {}
 
 
 def holder(plane: ControlPlane) -> str:

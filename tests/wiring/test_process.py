@@ -135,7 +135,7 @@ def test_a_watch_that_brings_nothing_ends_the_process(
     role["rules"] = [rule | {"verbs": _without_watch(rule["verbs"])} for rule in role["rules"]]
     plane.kubectl("replace", "-f", "-", input=json.dumps(role))
     plane.apply(_machine("unseen"))
-    replica = start(plane, TRAINLEASE_RESYNC_EVERY="1")
+    replica = start(plane, TRAINLEASE_RESYNC_EVERY="1", TRAINLEASE_WATCH_GRACE="2")
     assert replica.until_leader().wait() == 1
     assert "the watch has not brought machines unseen" in replica.log
     assert holder(plane) == ""

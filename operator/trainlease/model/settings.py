@@ -69,6 +69,8 @@ class Settings(BaseSettings):
     """Between two tries to become or stay the leader."""
     resync_every: float = 300
     """Between two full lists of every kind."""
+    watch_grace: float = 30
+    """In which the watch must bring what a full list has shown; a dead one ends the process."""
     compare_every: float = 300
     """Between two full compares of a platform's rows."""
     observe_every: float = 30

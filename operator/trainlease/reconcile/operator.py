@@ -36,8 +36,6 @@ from trainlease.reconcile.store import Store
 LEASE_NAME = "trainlease-operator"
 _KINDS = (Platform.plural, Machine.plural, TrainingJob.plural, MachineLease.plural)
 _WORKERS = 16
-_WATCH_GRACE = 30.0
-"""Seconds in which a watch must bring what a LIST has shown."""
 
 log = structlog.get_logger(__name__)
 
@@ -203,7 +201,7 @@ class Operator:
         """The resync; what it shows and the watch did not bring is looked for a while later."""
         await self._list()
         self._unheard = dict(self.store.unheard)
-        self._queue.add_after(("watch", ""), _WATCH_GRACE)
+        self._queue.add_after(("watch", ""), self._settings.watch_grace)
         return self._settings.resync_every
 
     async def _look_at_watch(self, _: str) -> float | None:
