@@ -72,6 +72,8 @@ class Book:
         """(platform, machine) -> the highest fence that ever stood there."""
         self.turned_back: dict[Key, float] = {}
         """(platform, machine) -> when its fence was last made lower, by another hand."""
+        self.let_go: dict[Key, float] = {}
+        """(platform, machine) -> when another cluster last let go of it."""
         self.edited: set[Key] = set()
         """(platform, machine) whose side row a person wrote last."""
         self.claimed_rows: set[tuple[str, str, int]] = set()
@@ -128,6 +130,12 @@ class Book:
         age = now - self.turned_back.get((platform, machine), -inf)
         return age <= self.limits.compare_every and self.fences[platform, machine] >= want
 
+    def is_another_clusters(self, platform: str, machine: str, now: float) -> bool:
+        """Whether another cluster has the row, or had it when it was last told or compared."""
+        rows = self.rows.get((platform, machine))
+        age = now - self.let_go.get((platform, machine), -inf)
+        return bool(rows and rows.other_clusters) or age <= self.limits.compare_every
+
     # -- keeping it ------------------------------------------------------------------------------
 
     def take(self, fact: Fact) -> None:
@@ -178,6 +186,8 @@ class Book:
         side = fact.after.side
         if side_fence(side) < side_fence(fact.before.side) and fact.by is not By.US:
             self.turned_back[key] = fact.at
+        if fact.before.other_clusters and not fact.after.other_clusters:
+            self.let_go[key] = fact.at
         self.fences[key] = max(self.fences[key], side_fence(side))
         if side != fact.before.side:
             _mark(self.edited, key, by_hand=fact.by is By.PERSON)

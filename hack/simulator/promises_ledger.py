@@ -200,8 +200,10 @@ def free_told_or_owed(book: Book, fact: Wrote) -> Iterator[str]:
     want, debts = fence(after, free=True), after.get("debts", ())
     for platform, _ in book.told_platforms():
         rows = book.rows.get((platform, fact.name))
-        if rows is None or rows.own is None or rows.other_clusters or platform in debts:
+        if rows is None or rows.own is None or platform in debts:
             continue
+        if book.is_another_clusters(platform, fact.name, fact.at):
+            continue  # a condition, no debt
         told = book.was_told(platform, fact.name, want, fact.at)
         if not told and not book.is_foreign(platform, fact.name):
             yield f"{fact.name}: Free, yet {platform} was not told {want}, and no debt says so"
@@ -222,7 +224,7 @@ def debts_kept(book: Book, fact: Wrote) -> Iterator[str]:
         rows = book.rows.get((platform, fact.name))
         if platform not in told or rows is None or book.is_foreign(platform, fact.name):
             continue
-        if rows.own is None or rows.other_clusters:
+        if rows.own is None or book.is_another_clusters(platform, fact.name, fact.at):
             continue  # a condition, no debt
         if not book.was_told(platform, fact.name, fence(after, free=True), fact.at):
             yield f"{fact.name}: {platform}'s debt was struck out unpaid"

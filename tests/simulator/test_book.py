@@ -1,5 +1,7 @@
 """What the observer keeps of rows that another hand has changed."""
 
+from dataclasses import replace
+
 import pytest
 from tests.simulator import bodies
 from tests.simulator.bodies import Outside
@@ -29,6 +31,16 @@ def test_a_fence_that_a_backup_took_away_counts_until_the_next_compare() -> None
     assert book.was_told(*KEY, 3, outside.at + 99)
     assert not book.was_told(*KEY, 3, outside.at + 101)
     assert not book.was_told(*KEY, 4, outside.at + 1)
+
+
+def test_a_row_counts_as_another_clusters_until_the_compare_after_it_let_go() -> None:
+    outside = Outside()
+    outside.row(replace(bodies.HELD_ROWS, other_clusters=("another",)), By.PERSON)
+    book = outside.observer.book
+    assert book.is_another_clusters(*KEY, outside.at + 1000)
+    outside.row(bodies.HELD_ROWS, By.PERSON)
+    assert book.is_another_clusters(*KEY, outside.at + 99)
+    assert not book.is_another_clusters(*KEY, outside.at + 101)
 
 
 @pytest.mark.parametrize("by", [By.BACKUP, By.PERSON])
