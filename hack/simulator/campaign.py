@@ -50,6 +50,7 @@ class Report:
     seconds: float = 0.0
     """Virtual seconds in all."""
     hits: Counter[tuple[str, Fault]] = field(default_factory=Counter)
+    deeds: Counter[str] = field(default_factory=Counter)
     failed: list[Failure] = field(default_factory=list)
 
     def add(self, result: Result, cpu_seconds: float) -> None:
@@ -57,6 +58,7 @@ class Report:
         self.cpu_seconds += cpu_seconds
         self.seconds += result.seconds
         self.hits.update(result.hits)
+        self.deeds.update(result.deeds)
         if result.breaches:
             self.failed.append(Failure(result.seed, str(result.breaches[0])))
 
@@ -66,24 +68,36 @@ class Report:
         self.cpu_seconds += other.cpu_seconds
         self.seconds += other.seconds
         self.hits.update(other.hits)
+        self.deeds.update(other.deeds)
         self.failed = sorted([*self.failed, *other.failed], key=lambda failure: failure.seed)
 
     def to_json(self) -> dict[str, Any]:
         """All of it, as JSON can carry it."""
         hits = [[spot, fault.value, count] for (spot, fault), count in sorted(self.hits.items())]
-        return asdict(self) | {"hits": hits}
+        return asdict(self) | {"hits": hits, "deeds": dict(self.deeds)}
 
     @classmethod
     def of_json(cls, told: dict[str, Any]) -> "Report":
         """What `to_json` gave."""
         hits = Counter({(spot, Fault(fault)): count for spot, fault, count in told["hits"]})
         failed = [Failure(**failure) for failure in told["failed"]]
-        return cls(**told | {"hits": hits, "failed": failed})
+        deeds = Counter(told["deeds"])
+        return cls(**told | {"hits": hits, "deeds": deeds, "failed": failed})
 
     @property
     def empty_cells(self) -> list[tuple[str, Fault]]:
         """Cells of the table action x fault that no seed has hit, and that some should have."""
         return [cell for cell in cells() if not self.hits[cell]]
+
+    @property
+    def undone(self) -> list[str]:
+        """Kinds of deeds that no seed has done."""
+        return [word for word, count in self.deeds.items() if not count]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything that a campaign must try was tried."""
+        return not self.empty_cells and not self.undone
 
     def table(self) -> Iterator[str]:
         """The table of hits; a dot where the fault cannot meet the action."""
@@ -94,6 +108,10 @@ class Report:
                 str(self.hits[spot, fault]) if (spot, fault) in wanted else "." for fault in Fault
             )
             yield f"{spot:16}" + "".join(f"{cell:>15}" for cell in row)
+
+    def deeds_done(self) -> Iterator[str]:
+        """How many deeds of each kind befell something."""
+        yield from (f"{word:24}{self.deeds[word]:>7}" for word in self.deeds)
 
 
 def cells() -> list[tuple[str, Fault]]:

@@ -1,14 +1,16 @@
 """What people, other programs and mishaps do to a world, each deed a line in one table.
 
-None of it goes through an operator's line: people's calls always arrive. Not in here: when it
-happens (`scenario`).
+None of it goes through an operator's line: people's calls always arrive. Each deed that befell
+something is counted. Not in here: when it happens (`scenario`).
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from simulator import objects
 from simulator.deeds_databases import DatabaseDeeds
+from simulator.deeds_kube import KubeDeeds
 from simulator.deeds_machines import MachineDeeds
 from simulator.deeds_people import PeopleDeeds
 from simulator.line import Health, Server, finish
@@ -24,6 +26,7 @@ from trainlease.plan import outcome
 
 Act = Callable[[Deed], None]
 _GATEWAY_TRIES = 5
+_ADAPTER_RETRY = 5.0
 
 
 class Deeds:
@@ -56,7 +59,10 @@ class Deeds:
             **DatabaseDeeds(world).acts,
             **self._machine_deeds.acts,
             **PeopleDeeds(world).acts,
+            **KubeDeeds(world).acts,
         }
+        self.done = Counter(dict.fromkeys(self._acts, 0))
+        """How many deeds of each kind that there is befell something."""
 
     def schedule(self) -> None:
         """All that the scenario has, each at its time."""
@@ -76,13 +82,20 @@ class Deeds:
             self._acts[deed.what](deed)
         except NotFound:
             return
+        self.done[deed.what] += 1
 
     def apply_job(self, plan: JobPlan) -> None:
         """kubectl create, by the platform's adapter: its training's row stands before it."""
         training = plan.spec.get("externalId")
         if training is not None:
             self._world.databases.add_training(plan.namespace, training)
-        finish(self._world.kube.create("trainingjobs", objects.job(plan)))
+        self._create_job(plan)
+
+    def _create_job(self, plan: JobPlan) -> None:
+        try:
+            finish(self._world.kube.create("trainingjobs", objects.job(plan)))
+        except NotFound:  # its namespace is away: the adapter tries again
+            self._world.grounds.later(_ADAPTER_RETRY, self._create_job, plan)
 
     def apply_hold(self, plan: HoldPlan) -> None:
         finish(self._world.kube.create("machineleases", objects.hold(plan)))
@@ -133,15 +146,15 @@ class Deeds:
 
     def _delete(self, plural: str, namespace: str, name: str) -> None:
         uid = self._world.uid_of(plural, namespace, name)
-        if uid is not None:
-            finish(self._world.kube.delete(plural, namespace, name, uid))
+        if uid is None:
+            raise NotFound(f"{namespace}/{name} is gone already")
+        finish(self._world.kube.delete(plural, namespace, name, uid))
 
     def _delete_lease(self, namespace: str, job: str) -> None:
         """The lease of the job's present attempt, whichever that is."""
         leases = self._world.observer.book.objects["machineleases"]
         mine = [n for s, n in sorted(leases) if s == namespace and n.rpartition("-")[0] == job]
-        for name in mine[-1:]:
-            self._delete("machineleases", namespace, name)
+        self._delete("machineleases", namespace, mine[-1] if mine else "")
 
     def _force_release(self, deed: Deed) -> None:
         """A person's word, for the generation that holds the machine now."""
@@ -171,34 +184,29 @@ class Deeds:
             self._world.operators.deafen(deed.who, deed.length, comes_back=back)
 
     def _lose(self, deed: Deed) -> None:
-        uid = self._world.uid_of("machines", "", deed.who)
-        if uid is not None:
-            self._world.provider_of(deed.who).lose(uid)
+        self._world.provider_of(deed.who).lose(self._world.machine_uids[deed.who])
 
     # -- the legacy program ----------------------------------------------------------------------
 
     def _legacy_takes(self, deed: Deed, *, turns_off: bool) -> None:
         """It takes the row if that says free, turns the machine on, and ends after a while."""
         world = self._world
-        uid = world.uid_of("machines", "", deed.who)
-        if uid is None or not world.databases.legacy_takes(deed.where, deed.who):
+        if not world.databases.legacy_takes(deed.where, deed.who):
             return
         world.grounds.later(world.rng.uniform(0.1, 3.0), self._legacy_starts, deed, turns_off)
 
     def _legacy_starts(self, deed: Deed, turns_off: bool) -> None:
         world = self._world
-        uid = world.uid_of("machines", "", deed.who) or ""
         if world.on().get(deed.who, "off") != "off":
             self._legacy_ends(deed, False)  # somebody runs there: it gives up
             return
-        world.provider_of(deed.who).legacy_on(deed.who, uid)
+        world.provider_of(deed.who).legacy_on(deed.who, world.machine_uids[deed.who])
         world.grounds.later(deed.length, self._legacy_ends, deed, turns_off)
 
     def _legacy_ends(self, deed: Deed, turns_off: bool) -> None:
         world = self._world
-        uid = world.uid_of("machines", "", deed.who) or ""
         if turns_off:
-            world.provider_of(deed.who).legacy_off(uid)
+            world.provider_of(deed.who).legacy_off(world.machine_uids[deed.who])
         world.databases.legacy_gives_back(deed.where, deed.who)
 
     def _legacy_frees(self, deed: Deed) -> None:

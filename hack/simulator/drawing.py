@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
-from simulator import scenario_databases, scenario_machines, scenario_people
+from simulator import scenario_databases, scenario_kube, scenario_machines, scenario_people
 from simulator.scenario import Scenario, draw
 
 _KINDS = {
     "databases": scenario_databases.deeds,
+    "kube": scenario_kube.deeds,
     "machines": scenario_machines.deeds,
     "people": scenario_people.deeds,
 }

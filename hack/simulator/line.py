@@ -37,6 +37,8 @@ class Server:
 
     name: str
     health: Health = Health.UP
+    refuses: str = ""
+    """The verb that it refuses while it does all others."""
     _kept: list[Callable[[], None]] = field(default_factory=list)
 
     def keep(self, landing: Callable[[], None]) -> None:
@@ -145,7 +147,7 @@ class _Flight:
 
     def land(self) -> None:
         """The server takes it, and does it."""
-        if self.server.health is Health.DOWN:
+        if self.server.health is Health.DOWN or self.call.verb == self.server.refuses:
             self._back(None, _refused(self.server))
         elif self.server.health is Health.FROZEN:
             self._give_up()

@@ -98,6 +98,7 @@ def summary(progress: Progress, seeds: int) -> Iterator[str]:
     """What was seen, and how to see again what broke."""
     report = progress.report
     yield from report.table()
+    yield from report.deeds_done()
     yield (
         f"{report.count} of {seeds} seeds from {progress.first} on, {report.cpu_seconds:.0f} CPU "
         f"seconds, {report.seconds / 3600:.0f} hours of virtual time"

@@ -52,6 +52,8 @@ class Operators:
     table: Table = field(default_factory=lambda: TABLE)
     deaf: dict[str, float] = field(default_factory=dict)
     """Name -> until when it hears no event."""
+    slow: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Name -> until when its watch stays behind, and by how many seconds."""
     starts: int = 0
     _running: dict[str, Running] = field(default_factory=dict)
 
@@ -103,6 +105,10 @@ class Operators:
         if comes_back:
             watch = self._running[name].watch
             self.grounds.later(length, watch.begin)
+
+    def slow_down(self, name: str, length: float, lag: float) -> None:
+        """The watch of this operator brings old events for a while, whichever process has it."""
+        self.slow[name] = self.grounds.loop.time() + length, lag
 
     def thaw_all(self) -> None:
         """No process stands still any more."""
@@ -168,6 +174,9 @@ class _Watch:
         delay = 0.001 + 0.02 * grounds.rng.random()
         if grounds.weather.is_stormy and grounds.rng.random() < 0.03:
             delay = _SLOW_EVENT * grounds.rng.random()
+        until, lag = self.operators.slow.get(self.name, (0.0, 0.0))
+        if now < until:
+            delay += lag
         meta = body["metadata"]
         key = plural, meta.get("namespace", ""), meta["name"]
         at = self._last[key] = max(now + delay, self._last.get(key, 0.0))

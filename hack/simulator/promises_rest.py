@@ -202,6 +202,18 @@ def _is_taken(book: Book, rest: Rest, name: str, machine: Body) -> bool:
 
 
 @promise(
+    "rest-gone",
+    Rest,
+    "Deleting anything in any phase comes to an end (section 3, rule 9)",
+)
+def deleted_is_gone(book: Book, rest: Rest) -> Iterator[str]:
+    for plural, objects in book.objects.items():
+        for (namespace, name), body in objects.items():
+            if body["metadata"].get("deletionTimestamp") and not rest.down:
+                yield f"{plural} {namespace}/{name}: deleted, and still there"
+
+
+@promise(
     "rest-trainings",
     Rest,
     "Everything ends with the training's row in a final state (section 3, rule 9)",

@@ -50,6 +50,8 @@ class Result:
     steps: int
     writes: int
     """At the API server, but for Leases."""
+    deeds: Counter[str]
+    """How many deeds of each kind that there is befell something."""
 
 
 def spots() -> tuple[str, ...]:
@@ -68,22 +70,23 @@ def run(
 
     `ends_at_breach`: nothing is asked beyond the first broken promise.
     """
-    worlds: list[World] = []
+    worlds: list[tuple[World, Deeds]] = []
     UNSORTED.take()
 
     async def main(loop: VirtualLoop) -> None:
         world = World(draw_all(seed, spots()), loop, table=table, lines=lines)
-        worlds.append(world)
+        deeds = Deeds(world)
+        worlds.append((world, deeds))
         loop.most_steps = MOST_STEPS
-        await _play(world, ends_at_breach=ends_at_breach)
+        await _play(world, deeds, ends_at_breach=ends_at_breach)
         for failure in (*UNSORTED.take(), *map(_told, loop.failures))[:1]:
             world.complain(SORTED, failure)
 
     try:
         run_loop(main)
     except (Deadlock, OutOfTime) as error:
-        worlds[0].complain(COMES_TO_REST, str(error))
-    world = worlds[0]
+        worlds[0][0].complain(COMES_TO_REST, str(error))
+    world, deeds = worlds[0]
     return Result(
         seed=seed,
         breaches=tuple(world.observer.breaches),
@@ -92,6 +95,7 @@ def run(
         seconds=world.loop.time(),
         steps=world.loop.steps,
         writes=world.writes,
+        deeds=deeds.done,
     )
 
 
@@ -100,8 +104,7 @@ def _told(failure: dict[str, Any]) -> str:
     return f"{failure.get('message')}: {failure.get('exception')!r}"
 
 
-async def _play(world: World, *, ends_at_breach: bool) -> None:
-    deeds = Deeds(world)
+async def _play(world: World, deeds: Deeds, *, ends_at_breach: bool) -> None:
     await world.apply_all()
     for name in OPERATORS:
         world.operators.start(name)

@@ -128,6 +128,8 @@ class World:
         limits = Limits(cluster=system["metadata"]["uid"], call_lateness=LATEST_POWER)
         self.observer = Observer(limits)
         self.observer.book.secrets = tuple(objects.password(p.name) for p in scenario.platforms)
+        for body in self.kube.objects("namespaces"):
+            self.observer.book.objects["namespaces"]["", body["metadata"]["name"]] = body
         self.kube.subscribe(self._wrote)
         self.databases = Databases(scenario, limits.cluster, self.loop, self.see)
         self.mlflow = FakeMlflow()
@@ -140,6 +142,8 @@ class World:
         """Uids of jobs whose present run ends only by the world's word."""
         self.short_runs: set[tuple[str, int]] = set()
         """(machine, generation) of runs that end by themselves, and have not yet."""
+        self.machine_uids: dict[str, str] = {}
+        """The uid of the present Machine of this name, or of the last that there was."""
         self.is_ending = False
         """Whether no run lasts any more: the first rest is over."""
 
@@ -221,6 +225,8 @@ class World:
         fact = Wrote(self.loop.time(), by, plural, namespace, name, before, after, text)
         self.see(fact, line, more, text)
         self.operators.tell(verb, plural, body)
+        if plural == "machines":
+            self.machine_uids[name] = body["metadata"]["uid"]
         if plural == "trainingjobs" and after is None:
             self.grounds.later(self.rng.uniform(0.05, 5.0), self._collect)
 

@@ -27,6 +27,7 @@ from trainlease.model.observed import MachineView, Power, Workload
 from trainlease.model.reasons import Cause
 
 GPU = machine("gpu-1")
+ANEW = GPU.model_copy(update={"metadata": GPU.metadata.model_copy(update={"uid": "uid-anew"})})
 
 
 @dataclass
@@ -280,3 +281,33 @@ def test_the_journal_names_the_attempt() -> None:
 
     (change,) = play(scene)
     assert change == PowerChange(Who.US, "gpu-1", GPU.uid, True, 3, "job-uid", 1)
+
+
+def test_a_machine_made_anew_finds_its_instance_on_though_not_by_itself() -> None:
+    async def scene(world: World) -> None:
+        await world.start()
+        assert await world.operator.observe(ANEW) == MachineView(Power.ON, None)
+        await world.operator.ensure_off(ANEW)
+        assert world.machines.on() == {}
+
+    journal = play(scene, flavour=Flavour.INSTANCE)
+    assert [(c.on, c.uid) for c in journal] == [(True, GPU.uid), (False, GPU.uid)]
+
+
+def test_a_machine_made_anew_sees_no_object_of_the_one_before() -> None:
+    async def scene(world: World) -> None:
+        await world.start()
+        assert await world.operator.observe(ANEW) == MachineView(Power.OFF)
+        await world.operator.ensure_off(ANEW)
+        assert world.machines.on() == {"gpu-1": 1}
+
+    play(scene)
+
+
+def test_twins_share_one_instance() -> None:
+    async def scene(world: World) -> None:
+        world.machines.twins["gpu-2"] = "gpu-1"
+        await world.start()
+        assert await world.operator.observe(machine("gpu-2")) == MachineView(Power.ON, None)
+
+    play(scene, flavour=Flavour.INSTANCE)

@@ -214,3 +214,12 @@ def test_a_persons_word_in_a_trainings_row_stays() -> None:
     outside.observer.see(fact)
     outside.rest(trainings={("saturno", "t-1"): TrainingWord.RUNNING})
     assert outside.broken == []
+
+
+def test_what_was_deleted_must_be_gone() -> None:
+    outside = picture()
+    body = bodies.machine(state="Free", generation=1)
+    body["metadata"]["deletionTimestamp"] = "2026-11-22T12:00:00Z"
+    outside.write("machines", body, By.PERSON)
+    outside.rest()
+    assert outside.broken == ["rest-gone"]

@@ -8,6 +8,9 @@ Two flavours. OBJECT is a pod or a process: what ended stands there terminated, 
 taken, and a late start of the same claim cannot land; a start of another claim does, whatever
 runs. INSTANCE is a cloud machine: there is one power and no record, a start of what is on changes
 nothing, and any start lands on what is off.
+
+A machine is the hardware that has this name. A Machine that was made anew finds what runs on an
+instance, though not as its own; of objects it sees its own alone.
 """
 
 import asyncio
@@ -90,13 +93,17 @@ class _Run:
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
 
 
+_Claim = tuple[str, int]
+"""A claim by (machine uid, generation)."""
+
+
 @dataclass
 class _Host:
     """One machine of the world."""
 
-    name: str = ""
-    runs: dict[int, _Run] = field(default_factory=dict)
-    exits: dict[int, Exit] = field(default_factory=dict)
+    name: str
+    runs: dict[_Claim, _Run] = field(default_factory=dict)
+    exits: dict[_Claim, Exit] = field(default_factory=dict)
     legacy: bool = False
 
     @property
@@ -108,7 +115,8 @@ class FakeMachines:
     """See the module; knobs are methods and attributes, the port is FakeProvider.
 
     `stop_seconds` is how long an end takes by machine name (inf: it hangs in stopping);
-    `refusals` is the error that a start gets; `unknown`: its power cannot be told, and why.
+    `refusals` is the error that a start gets; `unknown`: its power cannot be told, and why;
+    `twins`: a Machine's name -> that of another Machine on the same hardware.
     """
 
     def __init__(
@@ -124,9 +132,12 @@ class FakeMachines:
         self.stop_seconds: dict[str, float] = {}
         self.refusals: dict[str, TrainleaseError] = {}
         self.unknown: dict[str, str] = {}
+        self.twins: dict[str, str] = {}
         self._clock = clock
         self._journal: Journal = journal or (lambda _: None)
         self._hosts: dict[str, _Host] = {}
+        self._names: dict[str, str] = {}
+        """By machine uid."""
         self._bells: list[tuple[Doorbell, contextvars.Context]] = []
 
     # -- what others do to a machine -------------------------------------------------------------
@@ -154,67 +165,71 @@ class FakeMachines:
         `recorded`: what ran is known to be lost, as of a process; else it is known no more.
         """
         host = self._host(uid)
-        for generation in list(host.runs):
-            self._finish(uid, generation, replace(_LOST, recorded=recorded), Who.ITSELF)
+        for claim in list(host.runs):
+            self._finish(host, claim, replace(_LOST, recorded=recorded), Who.ITSELF)
         if host.legacy:
             self._end_legacy(uid, Who.ITSELF)
 
     def on(self) -> dict[str, int | None]:
         """Machines that are on, by name, with the oldest claim that runs (None: not ours)."""
-        return {h.name: min(h.runs, default=None) for h in self._hosts.values() if h.is_on}
+        return {
+            h.name: min((generation for _, generation in h.runs), default=None)
+            for h in self._hosts.values()
+            if h.is_on
+        }
 
     # -- what the port does ----------------------------------------------------------------------
 
     def view(self, machine: Machine) -> MachineView:
         host = self._host(machine.uid, machine.name)
-        exits = dict(host.exits)
-        oldest = min(host.runs, default=None)
+        exits = {generation: e for (uid, generation), e in host.exits.items() if uid == machine.uid}
+        oldest = min((g for uid, g in host.runs if uid == machine.uid), default=None)
         if machine.name in self.unknown:
             return MachineView(Power.UNKNOWN, None, exits, self.unknown[machine.name])
         if oldest is None:
-            return MachineView(Power.ON if host.legacy else Power.OFF, exits=exits)
-        run = host.runs[oldest]
+            others = host.legacy or (host.runs and self.flavour is Flavour.INSTANCE)
+            return MachineView(Power.ON if others else Power.OFF, exits=exits)
+        run = host.runs[machine.uid, oldest]
         detail = "stopping" if run.is_stopping else "booting" if run.is_booting else ""
         power = Power.UNKNOWN if detail == "booting" else Power.ON
         return MachineView(power, oldest, exits, detail)
 
     def start(self, machine: Machine, workload: Workload, lateness: float) -> None:
-        generation = workload.generation
+        claim = machine.uid, workload.generation
         host = self._host(machine.uid, machine.name)
-        if generation in host.runs or generation in host.exits:
+        if claim in host.runs or claim in host.exits:
             return
         if self.flavour is Flavour.INSTANCE and host.is_on:
             return
         if refusal := self.refusals.get(machine.name):
             raise refusal
         course = self.script(workload)
-        run = host.runs[generation] = _Run(workload, course, is_booting=course.boot > 0)
-        self._plan(machine.uid, generation, run)
+        run = host.runs[claim] = _Run(workload, course, is_booting=course.boot > 0)
+        self._plan(host, claim, run)
         self._changed(host, _change(Who.US, machine.uid, run, on=True, lateness=lateness))
 
     def stop(self, machine: Machine, lateness: float) -> None:
         """Ends what is ours; a run that is not ours only where nothing of ours is left."""
-        uid = machine.uid
-        host = self._host(uid, machine.name)
+        host = self._host(machine.uid, machine.name)
         seconds = self.stop_seconds.get(machine.name, 0.0)
         if not host.runs and host.legacy:
-            self._end_legacy(uid, Who.US, lateness)
-        for generation, run in list(host.runs.items()):
+            self._end_legacy(machine.uid, Who.US, lateness)
+        for claim, run in list(host.runs.items()):
+            if self.flavour is Flavour.OBJECT and claim[0] != machine.uid:
+                continue
             if run.is_stopping and seconds > 0:
                 continue
             run.is_stopping = True
             if seconds <= 0:
-                self._finish(uid, generation, _TURNED_OFF, Who.US, lateness)
+                self._finish(host, claim, _TURNED_OFF, Who.US, lateness)
             else:
-                self._after(
-                    seconds, run, self._finish, uid, generation, _TURNED_OFF, Who.US, lateness
-                )
+                self._after(seconds, run, self._finish, host, claim, _TURNED_OFF, Who.US, lateness)
 
     def forget(self, machine_uid: str, generation: int) -> None:
         host = self._host(machine_uid)
-        if generation in host.runs:
+        if (machine_uid, generation) in host.runs:
             raise Refused(f"generation {generation} still runs", "wrong state")
-        host.exits.pop(generation, None)
+        host.exits.pop((machine_uid, generation), None)
 
     def add_bell(self, doorbell: Doorbell) -> None:
         """It rings in the context it was hung up in, so in the process that hung it up."""
@@ -222,16 +237,16 @@ class FakeMachines:
 
     # -- how a run goes --------------------------------------------------------------------------
 
-    def _plan(self, uid: str, generation: int, run: _Run) -> None:
+    def _plan(self, host: _Host, claim: _Claim, run: _Run) -> None:
         """Boot, end and dead-man deadline, whichever comes first."""
         course = run.course
         if course.boot > 0:
-            self._after(course.boot, run, self._booted, uid, run)
+            self._after(course.boot, run, self._booted, host, run)
         if course.seconds is not None:
             seconds = course.boot + course.seconds
-            self._after(seconds, run, self._finish, uid, generation, course, Who.ITSELF)
+            self._after(seconds, run, self._finish, host, claim, course, Who.ITSELF)
         left = (run.workload.deadline - self._clock.now()).total_seconds()
-        self._after(max(0.0, left), run, self._finish, uid, generation, _TOO_LONG, Who.ITSELF)
+        self._after(max(0.0, left), run, self._finish, host, claim, _TOO_LONG, Who.ITSELF)
 
     def _after(self, seconds: float, run: _Run, act: Callable[..., None], *args: Any) -> None:
         if seconds == inf:
@@ -240,27 +255,26 @@ class FakeMachines:
         loop = asyncio.get_running_loop()
         run.timers.append(loop.call_later(seconds, act, *args, context=contextvars.Context()))
 
-    def _booted(self, uid: str, run: _Run) -> None:
+    def _booted(self, host: _Host, run: _Run) -> None:
         run.is_booting = False
-        self._ring(self._host(uid).name)
+        self._ring(host.name)
 
     def _finish(
-        self, uid: str, generation: int, course: Course, by: Who, lateness: float = 0.0
+        self, host: _Host, claim: _Claim, course: Course, by: Who, lateness: float = 0.0
     ) -> None:
-        host = self._host(uid)
-        run = host.runs.pop(generation)
+        run = host.runs.pop(claim)
         for timer in run.timers:
             timer.cancel()
         if self.flavour is Flavour.OBJECT and course.recorded:
-            host.exits[generation] = Exit(
-                generation,
+            host.exits[claim] = Exit(
+                claim[1],
                 course.cause,
                 course.message,
                 self._clock.now(),
                 course.code,
                 course.log_tail,
             )
-        self._changed(host, _change(by, uid, run, on=False, lateness=lateness))
+        self._changed(host, _change(by, claim[0], run, on=False, lateness=lateness))
 
     def _end_legacy(self, uid: str, by: Who, lateness: float = 0.0) -> None:
         host = self._host(uid)
@@ -277,9 +291,10 @@ class FakeMachines:
             loop.call_soon(doorbell, name, context=context)
 
     def _host(self, uid: str, name: str = "") -> _Host:
-        host = self._hosts.setdefault(uid, _Host())
-        host.name = name or host.name
-        return host
+        """The hardware of this Machine, which is known by its name once that was heard."""
+        name = self._names.setdefault(uid, name or uid)
+        hardware = self.twins.get(name, name)
+        return self._hosts.setdefault(hardware, _Host(hardware))
 
 
 _LOST = Course(

@@ -1,0 +1,136 @@
+"""What people and mishaps do to the objects of a world and to the API server that has them.
+
+Not in here: when it happens (`scenario_kube`), and what else befalls a world (`deeds`).
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from simulator.line import finish
+from simulator.scenario import HOLDS, Deed
+from simulator.world import World
+from trainlease.model.errors import NotFound
+from trainlease.model.machine import PAUSED
+
+_TRY_AGAIN = 1.0
+_OF_MACHINES = ("cordon", "mode", "pool", "platforms", "price")
+_OF_PLATFORMS = ("mode", "share", "confirm")
+
+
+class KubeDeeds:
+    """See the module; `acts` has a line for each kind of deed."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.acts: dict[str, Callable[[Deed], None]] = {
+            "machine without status": lambda deed: self._wipe("machines", "", deed.who),
+            "machine anew": lambda deed: self._make_anew("machines", "", deed.who, deed.length),
+            "platform anew": lambda deed: self._make_anew("platforms", "", deed.who, deed.length),
+            "job anew": lambda deed: self._make_anew("trainingjobs", *_split(deed), deed.length),
+            "lease anew": self._lease_anew,
+            "hold anew": lambda deed: self._make_anew(
+                "machineleases", HOLDS, deed.who, deed.length
+            ),
+            "namespace anew": self._namespace_anew,
+            "machine paused": lambda deed: self._pause("machines", deed),
+            "platform paused": lambda deed: self._pause("platforms", deed),
+            "lists fail": self._fail_lists,
+            "watch lags": self._slow_down,
+            "watch ends": lambda deed: world.operators.deafen(
+                deed.who, deed.length, comes_back=True
+            ),
+        }
+        for word in _OF_MACHINES:
+            self.acts[f"machine's {word}"] = lambda deed: self._change("machines", deed)
+        for word in _OF_PLATFORMS:
+            self.acts[f"platform's {word}"] = lambda deed: self._change("platforms", deed)
+
+    # -- objects that go and come back -----------------------------------------------------------
+
+    def _wipe(self, plural: str, namespace: str, name: str) -> None:
+        """As a backup brings it back that was made by `kubectl get`: without its status."""
+        body = self._body(plural, namespace, name)
+        gone: dict[str, Any] = dict.fromkeys(body.get("status", {}))
+        version = body["metadata"]["resourceVersion"]
+        finish(self._world.kube.patch_status(plural, namespace, name, gone, version))
+
+    def _make_anew(self, plural: str, namespace: str, name: str, pause: float) -> None:
+        """kubectl delete, and `pause` seconds after it was done kubectl create of the same."""
+        body = self._body(plural, namespace, name)
+        if "deletionTimestamp" in body["metadata"]:
+            raise NotFound(f"{name} goes already")
+        finish(self._world.kube.delete(plural, namespace, name, body["metadata"]["uid"]))
+        self._world.grounds.later(pause, self._create_once_gone, plural, as_applied(body), pause)
+
+    def _create_once_gone(self, plural: str, body: dict[str, Any], pause: float) -> None:
+        world, meta = self._world, body["metadata"]
+        namespace, name = meta.get("namespace", ""), meta["name"]
+        homeless = namespace and world.body_of("namespaces", "", namespace) is None
+        if homeless or world.body_of(plural, namespace, name) is not None:
+            world.grounds.later(max(pause, _TRY_AGAIN), self._create_once_gone, plural, body, pause)
+            return
+        finish(world.kube.create(plural, body))
+
+    def _lease_anew(self, deed: Deed) -> None:
+        """The lease of the job's newest attempt, whichever that is."""
+        namespace, job = _split(deed)
+        leases = self._world.observer.book.objects["machineleases"]
+        mine = [n for s, n in sorted(leases) if s == namespace and n.rpartition("-")[0] == job]
+        self._make_anew("machineleases", namespace, mine[-1] if mine else "", deed.length)
+
+    def _namespace_anew(self, deed: Deed) -> None:
+        """With all that is in it; what its platform still wants comes once it is there again."""
+        world = self._world
+        self._make_anew("namespaces", "", deed.who, deed.length)
+        world.kube.collect_garbage()
+
+    def _body(self, plural: str, namespace: str, name: str) -> dict[str, Any]:
+        body = self._world.body_of(plural, namespace, name)
+        if body is None:
+            raise NotFound(f"{plural} {namespace}/{name} is gone")
+        return body
+
+    # -- people's words, taken back after a while ------------------------------------------------
+
+    def _change(self, plural: str, deed: Deed) -> None:
+        spec = self._body(plural, "", deed.who)["spec"]
+        wish: dict[str, Any] = json.loads(deed.where)
+        before = {key: spec.get(key) for key in wish}
+        self._patch(plural, deed.who, {"spec": wish})
+        self._world.grounds.later(deed.length, self._patch, plural, deed.who, {"spec": before})
+
+    def _pause(self, plural: str, deed: Deed) -> None:
+        self._body(plural, "", deed.who)
+        self._patch(plural, deed.who, {"metadata": {"annotations": {PAUSED: "true"}}})
+        go_on = {"metadata": {"annotations": {PAUSED: None}}}
+        self._world.grounds.later(deed.length, self._patch, plural, deed.who, go_on)
+
+    def _patch(self, plural: str, name: str, patch: dict[str, Any]) -> None:
+        if self._world.body_of(plural, "", name) is not None:
+            finish(self._world.kube.patch(plural, "", name, patch))
+
+    # -- LISTs and watches -----------------------------------------------------------------------
+
+    def _fail_lists(self, deed: Deed) -> None:
+        server = self._world.kube_server
+        server.refuses = "list"
+        self._world.grounds.later(deed.length, setattr, server, "refuses", "")
+
+    def _slow_down(self, deed: Deed) -> None:
+        self._world.operators.slow_down(deed.who, deed.length, float(deed.where))
+
+
+def as_applied(body: dict[str, Any]) -> dict[str, Any]:
+    """The object as a person has it in a file: with its owners, and nothing that a server gave."""
+    meta = {
+        key: body["metadata"][key]
+        for key in ("name", "namespace", "ownerReferences")
+        if key in body["metadata"]
+    }
+    return {"metadata": meta, "spec": body["spec"]} if "spec" in body else {"metadata": meta}
+
+
+def _split(deed: Deed) -> tuple[str, str]:
+    namespace, _, name = deed.who.partition("/")
+    return namespace, name
