@@ -53,6 +53,8 @@ class Limits:
     """The longest that a call in flight may take to land: the cool-down outlasts it."""
     compare_every: float = 100.0
     """The longest until an operator reads what others have done to a database."""
+    letting_go: float = 600.0
+    """The longest that a Machine or a Platform is held back by a database, or by its jobs."""
 
 
 class Book:
@@ -89,6 +91,10 @@ class Book:
         """Machine uid -> the highest generation that its ledger ever had."""
         self.runs: set[tuple[str, int]] = set()
         """(job uid, attempt) that have an MLflow run."""
+        self.asked_anew: set[Key] = set()
+        """(namespace, training) for which another job was made, and of which nothing was said."""
+        self.going: dict[tuple[str, str, str], float] = {}
+        """(plural, namespace, name) of what was deleted and is still there -> since when."""
         self.restored_at: float | None = None
         self.secrets: tuple[str, ...] = ()
 
@@ -136,6 +142,11 @@ class Book:
         age = now - self.let_go.get((platform, machine), -inf)
         return bool(rows and rows.other_clusters) or age <= self.limits.compare_every
 
+    def is_asked_anew(self, platform: str, training: str) -> bool:
+        """Whether a job was made for the training since its row last changed."""
+        body = self.objects["platforms"].get(("", platform))
+        return body is not None and (body["spec"]["namespace"], training) in self.asked_anew
+
     # -- keeping it ------------------------------------------------------------------------------
 
     def take(self, fact: Fact) -> None:
@@ -145,9 +156,7 @@ class Book:
         elif isinstance(fact, RowChanged):
             self._take_row(fact)
         elif isinstance(fact, TrainingChanged):
-            key = fact.platform, fact.training_id
-            self.trainings[key] = fact.after
-            _mark(self.edited_trainings, key, by_hand=fact.by is By.PERSON)
+            self._take_training(fact)
         elif isinstance(fact, Powered):
             self._take_power(fact)
         elif isinstance(fact, RunMade):
@@ -157,9 +166,16 @@ class Book:
 
     def _take_write(self, fact: Wrote) -> None:
         kind = self.objects[fact.plural]
+        key = fact.plural, fact.namespace, fact.name
         if fact.after is None:
             kind.pop((fact.namespace, fact.name), None)
+            self.going.pop(key, None)
             return
+        if fact.after["metadata"].get("deletionTimestamp"):
+            self.going.setdefault(key, fact.at)
+        training = fact.after.get("spec", {}).get("externalId")
+        if fact.plural == "trainingjobs" and fact.before is None and training:
+            self.asked_anew.add((fact.namespace, training))
         kind[fact.namespace, fact.name] = fact.after
         if fact.plural == "machines":
             uid = fact.after["metadata"]["uid"]
@@ -193,6 +209,14 @@ class Book:
             _mark(self.edited, key, by_hand=fact.by is By.PERSON)
         if fact.by is By.US and says_ours(fact.after, self.limits.cluster) and side:
             self.told[fact.platform, fact.machine, side.machine_uid].add(side.generation)
+
+    def _take_training(self, fact: TrainingChanged) -> None:
+        key = fact.platform, fact.training_id
+        self.trainings[key] = fact.after
+        _mark(self.edited_trainings, key, by_hand=fact.by is By.PERSON)
+        body = self.objects["platforms"].get(("", fact.platform))
+        if body is not None:
+            self.asked_anew.discard((body["spec"]["namespace"], fact.training_id))
 
     def _take_power(self, fact: Powered) -> None:
         ran = self.running[fact.machine]

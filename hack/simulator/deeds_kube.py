@@ -61,6 +61,7 @@ class KubeDeeds:
         if "deletionTimestamp" in body["metadata"]:
             raise NotFound(f"{name} goes already")
         finish(self._world.kube.delete(plural, namespace, name, body["metadata"]["uid"]))
+        self._world.coming += 1
         self._world.grounds.later(pause, self._create_once_gone, plural, as_applied(body), pause)
 
     def _create_once_gone(self, plural: str, body: dict[str, Any], pause: float) -> None:
@@ -70,6 +71,7 @@ class KubeDeeds:
         if homeless or world.body_of(plural, namespace, name) is not None:
             world.grounds.later(max(pause, _TRY_AGAIN), self._create_once_gone, plural, body, pause)
             return
+        world.coming -= 1
         finish(world.kube.create(plural, body))
 
     def _lease_anew(self, deed: Deed) -> None:

@@ -207,10 +207,11 @@ def _is_taken(book: Book, rest: Rest, name: str, machine: Body) -> bool:
     "Deleting anything in any phase comes to an end (section 3, rule 9)",
 )
 def deleted_is_gone(book: Book, rest: Rest) -> Iterator[str]:
-    for plural, objects in book.objects.items():
-        for (namespace, name), body in objects.items():
-            if body["metadata"].get("deletionTimestamp") and not rest.down:
-                yield f"{plural} {namespace}/{name}: deleted, and still there"
+    for (plural, namespace, name), since in book.going.items():
+        # A Platform waits for what was told to it, and its jobs, up to its deadline.
+        waits = plural == "platforms" and (rest.busy or rest.at - since < book.limits.letting_go)
+        if not waits and not rest.down:
+            yield f"{plural} {namespace}/{name}: deleted, and still there"
 
 
 @promise(

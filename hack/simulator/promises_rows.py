@@ -118,7 +118,7 @@ def training_forward(book: Book, fact: TrainingChanged) -> Iterator[str]:
         return
     if (fact.platform, fact.training_id) in book.edited_trainings:
         return  # what a person wrote there is no word of ours
-    if fact.after is not fact.before:
+    if fact.after is not fact.before and not book.is_asked_anew(fact.platform, fact.training_id):
         yield (
             f"{fact.platform}'s training {fact.training_id}: {fact.after.value} after "
             f"{fact.before.value}"

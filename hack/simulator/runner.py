@@ -126,13 +126,20 @@ async def _rest(world: World, *, first: bool) -> None:
     """Wait until nothing moves, then let the observer judge."""
     bound = world.loop.time() + LONGEST_UNREST
     world.moved_at = world.loop.time()
-    while world.short_runs or world.loop.time() - world.moved_at < STILL:
+    while _is_to_move(world, first=first) or world.loop.time() - world.moved_at < STILL:
         if world.loop.time() >= bound:
             world.complain(COMES_TO_REST, f"it still moves after {LONGEST_UNREST:g} s of calm")
             break
         await _pause(world, _LOOK)
     world.trace.add(f"{world.loop.time():10.3f}  REST")
     world.observer.at_rest(read_all(world, first=first))
+
+
+def _is_to_move(world: World, *, first: bool) -> bool:
+    """Whether something is sure to come yet; over the first rest it may hang on what lasts."""
+    lasts = first and any(hold.length is None for hold in world.scenario.holds)
+    lasts = lasts or (first and bool(world.long_runs))
+    return bool(world.short_runs) or (world.coming > 0 and not lasts)
 
 
 async def _stay_quiet(world: World) -> None:

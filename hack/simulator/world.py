@@ -125,7 +125,11 @@ class World:
         system = next(
             n for n in self.kube.objects("namespaces") if n["metadata"]["name"] == "kube-system"
         )
-        limits = Limits(cluster=system["metadata"]["uid"], call_lateness=LATEST_POWER)
+        limits = Limits(
+            cluster=system["metadata"]["uid"],
+            call_lateness=LATEST_POWER,
+            letting_go=SETTINGS.letting_go_after,
+        )
         self.observer = Observer(limits)
         self.observer.book.secrets = tuple(objects.password(p.name) for p in scenario.platforms)
         for body in self.kube.objects("namespaces"):
@@ -144,6 +148,8 @@ class World:
         """(machine, generation) of runs that end by themselves, and have not yet."""
         self.machine_uids: dict[str, str] = {}
         """The uid of the present Machine of this name, or of the last that there was."""
+        self.coming = 0
+        """How many objects people will make again once they have gone."""
         self.is_ending = False
         """Whether no run lasts any more: the first rest is over."""
 

@@ -201,6 +201,8 @@ class TrainingEntry:
     word: TrainingWord
     message: str
     at: datetime
+    side_only: bool = False
+    """Another job has this training now: only our own word about this one is closed."""
 
     def may_follow(self, attempt: int, rank: int, word: TrainingWord) -> bool:
         """Whether this entry may replace what was stored with these three."""

@@ -220,7 +220,8 @@ def _turn_off(facts: MachineFacts, now: datetime, settings: Settings) -> act.Act
     if telling is not None:
         return telling
     fence, told = facts.status.occupied_fence, rows.told_platforms(facts.platforms)
-    settled = all(rows.is_settled(p, facts.rows, fence) for p in told)
+    staying = (p for p in told if not p.platform.deleting)
+    settled = all(rows.is_settled(p, facts.rows, fence) for p in staying)
     return act.TurnOff(facts.machine) if settled and _is_nobodys(facts) else act.Wait()
 
 

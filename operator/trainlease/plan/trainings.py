@@ -54,8 +54,18 @@ def entry(
     )
 
 
-def gone(training: OpenTraining, cluster: str, platform: Platform, now: datetime) -> TrainingEntry:
-    """The last word on a training whose TrainingJob is gone: failed, since it was deleted."""
+def gone(
+    training: OpenTraining,
+    cluster: str,
+    platform: Platform,
+    now: datetime,
+    *,
+    has_another: bool = False,
+) -> TrainingEntry:
+    """The last word on a training whose TrainingJob is gone: failed, since it was deleted.
+
+    `has_another`: a job that lives names the same training, whose row is that job's to write.
+    """
     return TrainingEntry(
         cluster=cluster,
         job_uid=training.job_uid,
@@ -67,6 +77,7 @@ def gone(training: OpenTraining, cluster: str, platform: Platform, now: datetime
         word=TrainingWord.FAILED,
         message=_SAYS[platform.spec.language]["gone"],
         at=now,
+        side_only=has_another,
     )
 
 

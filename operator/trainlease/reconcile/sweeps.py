@@ -8,6 +8,7 @@ from datetime import datetime
 
 from trainlease.effects.metrics import catalog
 from trainlease.model.errors import NeedsPerson, Unavailable
+from trainlease.model.observed import OpenTraining
 from trainlease.model.training_job import TrainingJob
 from trainlease.plan import results, trainings
 from trainlease.reconcile.context import Context
@@ -55,6 +56,18 @@ class Sweeps:
             return
         for training in found:
             if await self.is_gone(training.namespace, training.name, training.job_uid):
-                entry = trainings.gone(training, self._context.databases.cluster, platform, now)
+                entry = trainings.gone(
+                    training,
+                    self._context.databases.cluster,
+                    platform,
+                    now,
+                    has_another=self._has_another(training),
+                )
                 self._context.databases.say(entry, name)
                 self._context.ports.metrics.count(catalog.SWEPT, "row")
+
+    def _has_another(self, training: OpenTraining) -> bool:
+        """Whether a job that lives names the training: made anew, mostly, from the same file."""
+        wanted = training.namespace, training.training_id
+        jobs = self._context.store.jobs.values()
+        return any((job.namespace, job.spec.external_id) == wanted for job in jobs)

@@ -163,7 +163,8 @@ class FakeTables:
             if not entry.may_follow(*standing):
                 return False
         self.data.jobs[key] = entry
-        self.put_training(by, entry.training_id, _written(own, entry))
+        if not entry.side_only:
+            self.put_training(by, entry.training_id, _written(own, entry))
         return True
 
     def open_trainings(self, cluster: str) -> list[OpenTraining]:

@@ -40,7 +40,8 @@ class TrainingRows:
                 return True
             if not entry.may_follow(*standing):
                 return False
-        own.write(connection, entry)
+        if not entry.side_only:
+            own.write(connection, entry)
         values = _side_values(entry)
         if stored is None:
             keys = {"cluster": entry.cluster, "job_uid": entry.job_uid}
