@@ -192,6 +192,16 @@ async def test_a_training_told_twice_is_already_so(backend: Backend) -> None:
     assert await backend.database.tell_training(training(FAILED))
 
 
+async def test_the_last_word_of_a_gone_job_leaves_the_row_to_another_that_has_the_training(
+    backend: Backend,
+) -> None:
+    await backend.database.tell_training(training(WAITING))
+    closing = replace(training(FAILED), side_only=True)
+    assert await backend.database.tell_training(closing)
+    assert backend.training()[0] is WAITING
+    assert await backend.database.open_trainings(CLUSTER) == []
+
+
 async def test_a_training_id_without_a_row_is_said_so(backend: Backend) -> None:
     with pytest.raises(SchemaInvalid, match="9999"):
         await backend.database.tell_training(training(RUNNING, training_id="9999"))

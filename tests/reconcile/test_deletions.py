@@ -190,3 +190,33 @@ def test_the_training_of_a_deleted_job_is_final_also_if_its_database_was_away() 
         at_rest(town, [("trainingjobs", "caries")])
 
     in_town(scenario)
+
+
+def test_the_training_of_a_deleted_job_is_left_to_another_job_that_names_it() -> None:
+    async def scenario(town: Town) -> None:
+        await in_phase(town, "Waiting")
+        await town.create_job("caries-again", pool=None, machine="gpu-1", externalId="7")
+        await town.until_state("caries-again", "Waiting")
+        await delete(town, *THINGS["job"])
+        await asyncio.sleep(400)  # the rows of jobs that are gone have been swept
+        assert town.training("7") is TrainingWord.WAITING
+        system = await town.kube.get("namespaces", "", "kube-system")
+        cluster = system["metadata"]["uid"]
+        assert len(await town.databases["saturno"].client().open_trainings(cluster)) == 1
+
+    in_town(scenario)
+
+
+def test_a_machine_that_is_on_is_turned_off_while_a_platform_waits_to_go() -> None:
+    async def scenario(town: Town) -> None:
+        await town.create_job("later", externalId="7", suspend=True)
+        await town.until_state("later", "Suspended")
+        await delete(town, *THINGS["platform"])
+        town.machines.legacy_on(
+            "gpu-1", (await town.kube.get("machines", "", "gpu-1"))["metadata"]["uid"]
+        )
+        await asyncio.sleep(60)
+        assert town.machines.on() == {}
+        assert (await town.kube.get("platforms", "", "saturno"))["metadata"]["deletionTimestamp"]
+
+    in_town(scenario)
