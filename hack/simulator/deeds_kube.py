@@ -62,17 +62,20 @@ class KubeDeeds:
             raise NotFound(f"{name} goes already")
         finish(self._world.kube.delete(plural, namespace, name, body["metadata"]["uid"]))
         self._world.coming += 1
-        self._world.grounds.later(pause, self._create_once_gone, plural, as_applied(body), pause)
+        self._world.grounds.later(pause, self._create_once_gone, plural, body, pause)
 
-    def _create_once_gone(self, plural: str, body: dict[str, Any], pause: float) -> None:
-        world, meta = self._world, body["metadata"]
+    def _create_once_gone(self, plural: str, old: dict[str, Any], pause: float) -> None:
+        world, meta = self._world, old["metadata"]
         namespace, name = meta.get("namespace", ""), meta["name"]
         homeless = namespace and world.body_of("namespaces", "", namespace) is None
-        if homeless or world.body_of(plural, namespace, name) is not None:
-            world.grounds.later(max(pause, _TRY_AGAIN), self._create_once_gone, plural, body, pause)
+        now = world.body_of(plural, namespace, name)
+        goes = now is not None and "deletionTimestamp" in now["metadata"]
+        if homeless or (goes and now is not None and now["metadata"]["uid"] == meta["uid"]):
+            world.grounds.later(max(pause, _TRY_AGAIN), self._create_once_gone, plural, old, pause)
             return
         world.coming -= 1
-        finish(world.kube.create(plural, body))
+        if now is None:  # else somebody was quicker
+            finish(world.kube.create(plural, as_applied(old)))
 
     def _lease_anew(self, deed: Deed) -> None:
         """The lease of the job's newest attempt, whichever that is."""
