@@ -11,7 +11,7 @@ from simulator.line import finish
 from simulator.scenario import HOLDS, Deed
 from simulator.world import World
 from trainlease.model.errors import NotFound
-from trainlease.model.machine import PAUSED
+from trainlease.model.mode import PAUSED
 
 _TRY_AGAIN = 1.0
 _OF_MACHINES = ("cordon", "mode", "pool", "platforms", "price")

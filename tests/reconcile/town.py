@@ -12,8 +12,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from simulator.loop import VirtualClock, VirtualLoop, run
+from trainlease.effects.gate import Gate
 from trainlease.effects.kube.base import Body
-from trainlease.effects.kube.fake import FakeKube
+from trainlease.effects.kube.fake import Call, FakeKube
 from trainlease.effects.machines.fake import FakeProvider
 from trainlease.effects.machines.fake_world import Course, FakeMachines
 from trainlease.effects.platforms.base import Database
@@ -60,9 +61,11 @@ class Town:
         meta = {"name": f"{platform}-db", "namespace": SYSTEM}
         await self.kube.create("secrets", {"metadata": meta, "data": {"dsn": dsn}})
 
-    def start_operator(self, identity: str = "one", **ports: Any) -> Operator:
-        """An operator process with a watch of its own."""
-        client = self.kube.client_for(identity)
+    def start_operator(
+        self, identity: str = "one", *, gate: Gate[Call] | None = None, **ports: Any
+    ) -> Operator:
+        """An operator process with a watch of its own; its calls to kube go through the gate."""
+        client = self.kube.client_for(identity, gate)
         chosen: dict[str, Any] = {
             "providers": {"process": FakeProvider(self.machines, identity)},
             "open_database": self._open,

@@ -116,8 +116,10 @@ class Facts:
     async def _adoptable(self, machine: Machine) -> tuple[MachineLease, TrainingJob, str] | None:
         """The bound lease of a live job without an outcome that names this Machine, if any."""
         for key in sorted(self._context.store.leases):
-            lease = self._context.store.leases[key]
-            if lease.status.machine_uid != machine.uid or lease.is_released or not lease.spec.job:
+            lease = self._context.store.leases.get(key)  # it may have gone while another was read
+            if lease is None or lease.status.machine_uid != machine.uid:
+                continue
+            if lease.is_released or not lease.spec.job:
                 continue
             found = await self.live(MachineLease, lease.namespace, lease.name, lease.uid)
             named = lease.spec.job

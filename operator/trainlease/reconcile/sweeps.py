@@ -9,6 +9,7 @@ from datetime import datetime
 from trainlease.effects.metrics import catalog
 from trainlease.model.errors import NeedsPerson, Unavailable
 from trainlease.model.observed import OpenTraining
+from trainlease.model.platform import Platform
 from trainlease.model.training_job import TrainingJob
 from trainlease.plan import results, trainings
 from trainlease.reconcile.context import Context
@@ -24,9 +25,9 @@ class Sweeps:
 
     async def sweep(self) -> None:
         for name in sorted(self._context.store.platforms):
-            platform = self._context.store.platforms[name]
-            if platform.is_enforced and not platform.is_paused:
-                await self._sweep_trainings(name, self._context.now())
+            platform = self._context.store.platforms.get(name)  # it may have gone by now
+            if platform is not None and platform.is_enforced and not platform.is_paused:
+                await self._sweep_trainings(platform, self._context.now())
         try:
             await self._context.results.sweep(self.is_closed)
         except (Unavailable, NeedsPerson):
@@ -48,10 +49,9 @@ class Sweeps:
             return results.is_recorded(job)
         return await self.is_gone(namespace, name, uid)
 
-    async def _sweep_trainings(self, name: str, now: datetime) -> None:
-        platform = self._context.store.platforms[name]
+    async def _sweep_trainings(self, platform: Platform, now: datetime) -> None:
         try:
-            found = await self._context.databases.open_trainings(name)
+            found = await self._context.databases.open_trainings(platform.name)
         except (Unavailable, NeedsPerson):
             return
         for training in found:
@@ -63,7 +63,7 @@ class Sweeps:
                     now,
                     has_another=self._has_another(training),
                 )
-                self._context.databases.say(entry, name)
+                self._context.databases.say(entry, platform.name)
                 self._context.ports.metrics.count(catalog.SWEPT, "row")
 
     def _has_another(self, training: OpenTraining) -> bool:
