@@ -6,6 +6,7 @@ what an account may do here it may do anywhere. There is no node; pods stay Pend
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -16,6 +17,7 @@ import ssl
 import subprocess
 import urllib.parse
 import uuid
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +67,7 @@ class ControlPlane(Stoppable):
         self._processes = Processes(self.folder)
         self._secrets = _make_secrets(self.folder / "pki", address)
         self._parts: dict[str, Part] = {}
+        self._idle: deque[http.client.HTTPSConnection] = deque()
         self.port = self._etcd_port = 0
 
     @classmethod
@@ -143,15 +146,16 @@ class ControlPlane(Stoppable):
 
     def request(self, path: str, timeout: float = 5.0) -> tuple[int, bytes]:
         """GET a path as the admin: status and body. OSError where nobody answers."""
-        connection = http.client.HTTPSConnection(
-            self.address, self.port, timeout=timeout, context=self._context(self._secrets.admin)
-        )
         try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
+            idle = self._idle.pop()
+        except IndexError:
+            pass
+        else:  # the server may have ended it meanwhile
+            with contextlib.suppress(ConnectionError, ssl.SSLError, http.client.HTTPException):
+                return self._ask(idle, path, timeout)
+        context = self._context(self._secrets.admin)
+        new = http.client.HTTPSConnection(self.address, self.port, context=context)
+        return self._ask(new, path, timeout)
 
     def audit(self) -> AuditLog:
         """The audit log, after every request answered before this call is in it."""
@@ -203,6 +207,8 @@ class ControlPlane(Stoppable):
 
     def stop(self) -> None:
         """End all parts; the data stays in the folder."""
+        while self._idle:
+            self._idle.pop().close()
         for part in reversed(self._parts.values()):
             part.stop(_STOP_SECONDS)
 
@@ -213,6 +219,23 @@ class ControlPlane(Stoppable):
     @property
     def _stored(self) -> Path:
         return self.folder / "etcd"
+
+    def _ask(
+        self, connection: http.client.HTTPSConnection, path: str, timeout: float
+    ) -> tuple[int, bytes]:
+        """One GET; the connection is kept for the next one."""
+        connection.timeout = timeout
+        if connection.sock is not None:
+            connection.sock.settimeout(timeout)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            said = answer.status, answer.read()
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+        return said
 
     def _context(self, client: tuple[Path, Path]) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=str(self._ca))

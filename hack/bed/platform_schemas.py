@@ -189,12 +189,9 @@ def fill(
     """Rows of the platform's own: all machines free, all trainings waiting."""
     door, mapping, schema = _door(name, target, database), mapping_for(name), SCHEMAS[name]
     own = mapping.machines
-    for machine in machines:
-        door.execute(f"INSERT INTO {own.table} ({own.key}) VALUES (?)", schema.own_name(machine))
+    door.insert(own.table, own.key, [schema.own_name(machine) for machine in machines])
     if mapping.trainings is not None:
-        table = mapping.trainings
-        for training in trainings:
-            door.execute(f"INSERT INTO {table.table} ({table.key}) VALUES (?)", training)
+        door.insert(mapping.trainings.table, mapping.trainings.key, trainings)
 
 
 def clear(name: str, target: Target, database: str = "") -> None:
@@ -283,6 +280,12 @@ class Door:
         with closing(sqlite3.connect(self._target)) as connection, connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(sql, values)]
+
+    def insert(self, table: str, key: str, values: Sequence[str]) -> None:
+        """Rows with this key, in one statement; none is no error."""
+        if values:
+            rows = ", ".join(["(?)"] * len(values))
+            self.execute(f"INSERT INTO {table} ({key}) VALUES {rows}", *values)
 
     def script(self, statements: Iterable[str]) -> None:
         for statement in statements:
