@@ -76,6 +76,8 @@ class Book:
         """(platform, machine) -> when its fence was last made lower, by another hand."""
         self.let_go: dict[Key, float] = {}
         """(platform, machine) -> when another cluster last let go of it."""
+        self.back_at: dict[Key, float] = {}
+        """(platform, machine) -> when its own row came back that was not there."""
         self.edited: set[Key] = set()
         """(platform, machine) whose side row a person wrote last."""
         self.claimed_rows: set[tuple[str, str, int]] = set()
@@ -133,8 +135,10 @@ class Book:
         rows = self.rows.get((platform, machine))
         if side_fence(rows.side if rows else None) >= want:
             return True
-        age = now - self.turned_back.get((platform, machine), -inf)
-        return age <= self.limits.compare_every and self.fences[platform, machine] >= want
+        key, recent = (platform, machine), now - self.limits.compare_every
+        if self.back_at.get(key, -inf) >= recent:
+            return True  # when it was told, there was no row
+        return self.turned_back.get(key, -inf) >= recent and self.fences[key] >= want
 
     def is_another_clusters(self, platform: str, machine: str, now: float) -> bool:
         """Whether another cluster has the row, or had it when it was last told or compared."""
@@ -204,6 +208,8 @@ class Book:
             self.turned_back[key] = fact.at
         if fact.before.other_clusters and not fact.after.other_clusters:
             self.let_go[key] = fact.at
+        if fact.before.own is None and fact.after.own is not None:
+            self.back_at[key] = fact.at
         self.fences[key] = max(self.fences[key], side_fence(side))
         if side != fact.before.side:
             _mark(self.edited, key, by_hand=fact.by is By.PERSON)
@@ -258,6 +264,11 @@ def _is_anothers(fact: RowChanged) -> bool:
         return False
     theirs = after.owner is not None and not after.owner.startswith(OUR_MARK)
     return fact.by is By.LEGACY or theirs or not after.known or is_foreign(after)
+
+
+def has_place_for_us(rows: MachineRows | None) -> bool:
+    """Whether a machine's rows may be written at all: one is there, and no other cluster's."""
+    return rows is not None and rows.own is not None and not rows.other_clusters
 
 
 def is_foreign(rows: MachineRows | None) -> bool:

@@ -15,6 +15,7 @@ from simulator.deeds_machines import MachineDeeds
 from simulator.deeds_people import PeopleDeeds
 from simulator.line import Health, Server, finish
 from simulator.scenario import HOLDS, Behaviour, Deed, HoldPlan, JobPlan
+from simulator.scenario_clocks import CLOCK_SET
 from simulator.world import GATEWAY, SETTINGS, World
 from trainlease.effects.kube.merge import difference
 from trainlease.model.errors import NotFound
@@ -60,6 +61,7 @@ class Deeds:
             **self._machine_deeds.acts,
             **PeopleDeeds(world).acts,
             **KubeDeeds(world).acts,
+            CLOCK_SET: lambda deed: world.set_clock(deed.who, deed.length),
         }
         self.done = Counter(dict.fromkeys(self._acts, 0))
         """How many deeds of each kind that there is befell something."""

@@ -7,10 +7,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
-from simulator import scenario_databases, scenario_kube, scenario_machines, scenario_people
+from simulator import (
+    scenario_clocks,
+    scenario_databases,
+    scenario_kube,
+    scenario_machines,
+    scenario_people,
+)
 from simulator.scenario import Scenario, draw
 
 _KINDS = {
+    "clocks": scenario_clocks.deeds,
     "databases": scenario_databases.deeds,
     "kube": scenario_kube.deeds,
     "machines": scenario_machines.deeds,

@@ -118,6 +118,8 @@ class Rest:
     """(platform, machine) that the legacy program has taken and not given back."""
     busy: frozenset[str] = frozenset()
     """Uids of the jobs and holds that the world keeps going over this rest."""
+    quarantined: frozenset[str] = frozenset()
+    """Machines that take no claim for longer yet: an operator's clock was ahead when it said so."""
     down: frozenset[str] = frozenset()
     """Platforms whose database is away over this rest."""
     tracker_down: bool = False

@@ -12,6 +12,7 @@ from simulator.book import (
     Book,
     attempt_of,
     fence,
+    has_place_for_us,
     is_foreign,
     is_true,
     side_fence,
@@ -19,7 +20,7 @@ from simulator.book import (
 )
 from simulator.facts import Body, Rest
 from simulator.promise import announce, promise
-from trainlease.model.observed import MachineRows, RowState, RunStatus, TrainingWord
+from trainlease.model.observed import RowState, RunStatus, TrainingWord
 
 QUIET = "second-plan-empty"
 COMES_TO_REST = "comes-to-rest"
@@ -145,7 +146,7 @@ def _is_hindered(book: Book, rest: Rest, namespace: str, job: Body) -> bool:
     usable = {
         name: machine
         for name, machine in _usable(book, platform, job)
-        if all(_has_place_for_us(book.rows.get((each, name))) for each in needed)
+        if all(has_place_for_us(book.rows.get((each, name))) for each in needed)
     }
     avoided = _lost_on(job)
     if avoided in usable and len(usable) > 1:
@@ -159,11 +160,6 @@ def _needed(book: Book, platform: str) -> Iterator[str]:
         confirm = body["spec"]["database"].get("confirm", "Own")
         if confirm == "All" or (confirm == "Own" and name == platform):
             yield name
-
-
-def _has_place_for_us(rows: MachineRows | None) -> bool:
-    """Whether a machine's rows may be written at all: one is there, and no other cluster's."""
-    return rows is not None and rows.own is not None and not rows.other_clusters
 
 
 def _lost_on(job: Body) -> str:
@@ -194,7 +190,7 @@ def _is_taken(book: Book, rest: Rest, name: str, machine: Body) -> bool:
     """Held by what the world keeps going, or by another program's word in any database."""
     if status_of(machine).get("state") == "Claimed":
         return _is_busy(rest, status_of(machine)["holder"])
-    if _is_unreadable(rest, name, machine):
+    if _is_unreadable(rest, name, machine) or name in rest.quarantined:
         return True
     if any((platform, name) in book.once_taken for platform in rest.down):
         return True  # the last that was read of it may be that it is taken

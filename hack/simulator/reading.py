@@ -1,5 +1,8 @@
 """What everything says at rest, read past every line and never through an operator's code."""
 
+from datetime import datetime, timedelta
+
+from simulator.book import status_of
 from simulator.facts import Rest
 from simulator.scenario import HOLDS
 from simulator.world import World
@@ -32,7 +35,8 @@ def read_all(world: World, *, first: bool) -> Rest:
         trainings=world.databases.trainings(),
         machine_on=world.on(),
         claimed_by_legacy=world.databases.taken,
-        busy=_busy(world) if first else frozenset(),
+        busy=(_busy(world) if first else frozenset()) | _held_by_a_wrong_clock(world),
+        quarantined=_quarantined(world),
         down=frozenset({away}) if first and away else frozenset(),
     )
 
@@ -60,6 +64,35 @@ def _version(mlflow: FakeMlflow, row: VersionRow) -> ModelVersion:
         eval_data=row.tags.get(word.EVAL_DATA),
         job_uid=row.tags.get(word.JOB_UID, ""),
     )
+
+
+def _held_by_a_wrong_clock(world: World) -> frozenset[str]:
+    """Holds that end later than they should, for a clock was ahead or is behind."""
+    if not world.jumps:
+        return frozenset()
+    found = (status_of(body) for _, body in world.observer.book.machines())
+    return frozenset(
+        status["holder"]["uid"]
+        for status in found
+        if status.get("holder")
+        and not status["holder"].get("job")
+        and _is_ahead(world, status.get("deadline"))
+    )
+
+
+def _quarantined(world: World) -> frozenset[str]:
+    return frozenset(
+        name
+        for name, body in world.observer.book.machines()
+        if _is_ahead(world, status_of(body).get("quarantinedUntil"))
+    )
+
+
+def _is_ahead(world: World, time: str | None) -> bool:
+    """Whether it is in the future for any operator."""
+    latest = min((0.0, *world.jumps.values()))
+    now = world.clock.now() + timedelta(seconds=latest - 1.0)
+    return time is not None and datetime.fromisoformat(time) > now
 
 
 def _busy(world: World) -> frozenset[str]:

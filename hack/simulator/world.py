@@ -96,6 +96,10 @@ class World:
         """Accepted writes at the API server, but for Leases."""
         self.finished: Finished = lambda workload, behaviour: None
         self.clock = VirtualClock(loop)
+        self.jumps: dict[str, float] = {}
+        """Host of an operator -> seconds by which its wall clock was set."""
+        self.clocks: dict[str, VirtualClock] = {}
+        """Host of an operator -> the clock of the process that was last started there."""
         self.weather = Weather(Random(f"weather {scenario.seed}"), scenario.rates, scenario.aims)
         self.grounds = Grounds(
             loop,
@@ -177,7 +181,7 @@ class World:
 
         return Ports(
             kube=LineKube(line, self.kube_server, self.kube.client_for(user)),
-            clock=VirtualClock(self.loop, self.rng.uniform(-_SKEW, _SKEW)),
+            clock=self._clock_of(process),
             providers={
                 name: LineProvider(line, self.power_server, machines, self.troubles)
                 for name, machines in self.machines.items()
@@ -185,6 +189,18 @@ class World:
             open_database=open_database,
             tracker=line_tracker(line, self.mlflow_server, self.mlflow, self._made, user),
         )
+
+    def _clock_of(self, process: Process) -> VirtualClock:
+        """The clock of the host on which it runs, never quite right."""
+        host = process.name.rpartition("-")[0]
+        skew = self.jumps.get(host, 0.0) + self.rng.uniform(-_SKEW, _SKEW)
+        clock = self.clocks[host] = VirtualClock(self.loop, skew)
+        return clock
+
+    def set_clock(self, host: str, seconds: float) -> None:
+        """The wall clock of an operator's host jumps by so many seconds."""
+        self.jumps[host] = self.jumps.get(host, 0.0) + seconds
+        self.clocks[host].skew += seconds
 
     # -- questions -------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Claims in each of their phases, for the tests of the claim steps: each case changes one fact."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from tests.builders import (
@@ -65,7 +66,8 @@ STOPPING = replace(
     machine=a_claimed_machine(LEASE, state=MachineState.STOPPING),
     job=ended(),
     never_started=False,
-    off_since=at(-60),
+    off_for=timedelta(seconds=60),
+    stood_for=timedelta(seconds=60),
 )
 
 

@@ -1,6 +1,7 @@
 """What people write on a Machine: obeyed for its own generation, and what each word cannot do."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -83,9 +84,9 @@ def test_a_word_that_it_is_off_is_noted_and_frees_it_after_the_cool_down(view: A
         MachineState.STOPPING,
         "a person vouches that it is off",
     )
-    facts = noted(facts, decided(facts))
-    assert decided(facts, at(14)) == act.Wait(at(1) - NOW)
-    free = stored(decided(facts, at(15)))
+    facts = replace(noted(facts, decided(facts)), stood_for=timedelta(seconds=14))
+    assert decided(facts) == act.Wait(timedelta(seconds=1))
+    free = stored(decided(replace(facts, stood_for=timedelta(seconds=15))))
     assert (free.state, free.history[-1].reason) == (
         MachineState.FREE,
         "confirmed off by a person",

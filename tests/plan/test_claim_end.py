@@ -233,8 +233,9 @@ def test_a_machine_is_turned_off_in_stopping_only() -> None:
     [
         ("nobody can say", {"view": None}),
         ("the provider does not know", {"view": MachineView(Power.UNKNOWN)}),
-        ("it is off, but not yet cooled down", {"off_since": at(-14)}),
-        ("it was never seen off", {"off_since": None}),
+        ("it is off, but not yet cooled down", {"off_for": timedelta(seconds=14)}),
+        ("it is off, but Stopping was not seen for long", {"stood_for": timedelta(seconds=14)}),
+        ("it was never seen off", {"off_for": None}),
     ],
 )
 def test_free_is_not_told_while(says: str, changes: dict[str, Any]) -> None:
@@ -242,8 +243,16 @@ def test_free_is_not_told_while(says: str, changes: dict[str, Any]) -> None:
 
 
 def test_the_wait_is_what_is_left_of_the_cool_down() -> None:
-    action = decided(stopping(off_since=at(-10)))
-    assert action == act.Wait(at(5) - NOW)
+    action = decided(stopping(off_for=timedelta(seconds=10)))
+    assert action == act.Wait(timedelta(seconds=5))
+
+
+@pytest.mark.parametrize("hours", [-3, 3])
+def test_the_cool_down_does_not_follow_a_wall_clock_that_jumps(hours: int) -> None:
+    short = stopping(off_for=timedelta(seconds=14), rows=TOLD_FREE)
+    assert decided(short, NOW + timedelta(hours=hours)) == act.Wait(timedelta(seconds=1))
+    over = stopping(rows=TOLD_FREE)
+    assert isinstance(decided(over, NOW + timedelta(hours=hours)), act.WriteMachine)
 
 
 def test_after_the_cool_down_free_is_told_and_then_stored() -> None:

@@ -1,5 +1,6 @@
 """How an attempt's end is stored: once, and with what follows from it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from tests.builders import NOW, SETTINGS, a_job, an_attempt, an_exit, at
 
 from trainlease.model import conditions as cond
 from trainlease.model.reasons import Blame, Cause, JobCondition, JobState, Outcome
-from trainlease.plan.outcome import is_final, next_attempt_at, with_outcome
+from trainlease.plan.outcome import backoff_left, is_final, next_attempt_at, with_outcome
 
 
 def ended(job: Any, cause: Cause, number: int = 1, **attempt: Any) -> Any:
@@ -127,3 +128,12 @@ def test_the_jitter_is_the_same_after_a_restart_and_differs_between_jobs() -> No
 def test_a_job_that_was_suspended_goes_on_at_once() -> None:
     job = a_job(attempts=[an_attempt(1, Cause.SUSPENDED)])
     assert next_attempt_at(job, SETTINGS) is None
+
+
+def test_a_backoff_that_a_wrong_clock_wrote_hours_ahead_is_not_waited_for() -> None:
+    job = a_job(attempts=[an_attempt(1, Cause.MACHINE_LOST)])
+    left = backoff_left(job, NOW, SETTINGS)
+    assert left is not None
+    assert 8 <= left.total_seconds() <= 12
+    assert backoff_left(job, NOW - timedelta(hours=1), SETTINGS) is None
+    assert backoff_left(job, NOW + timedelta(hours=1), SETTINGS) is None

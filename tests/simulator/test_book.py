@@ -68,3 +68,12 @@ def test_a_row_that_a_person_has_claimed_may_be_taken_in_that_generation() -> No
     outside.row(TAKEN, By.PERSON)
     outside.row(bodies.rows(RowState.FREE, RowState.FREE, 5, generation=2))
     assert outside.broken == ["foreign-row-kept"]
+
+
+def test_a_row_that_came_back_counts_as_told_until_the_next_compare() -> None:
+    outside = Outside()
+    outside.row(replace(OLDER, own=None), By.PERSON)
+    outside.row(OLDER, By.PERSON)
+    book = outside.observer.book
+    assert book.was_told(*KEY, 3, outside.at + 99)
+    assert not book.was_told(*KEY, 3, outside.at + 101)

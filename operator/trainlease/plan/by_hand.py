@@ -75,15 +75,14 @@ def lost(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action |
 
 def vouch(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
     """Notes in the history that off was confirmed by a person: the cool-down counts from there."""
-    if not _is_vouched(facts, now, settings) or _noted(facts.machine, _VOUCHED):
+    if not _counts(facts, now, settings) or _noted(facts.machine, _VOUCHED):
         return None
     return act.WriteMachine(facts.machine, _with_note(facts.machine, _VOUCHED, now))
 
 
-def off_since(facts: MachineFacts, now: datetime, settings: Settings) -> datetime | None:
-    """When a person's word that it is off was noted, while that word stands and counts."""
-    line = _noted(facts.machine, _VOUCHED)
-    return line.at if line and _is_vouched(facts, now, settings) else None
+def is_vouched(facts: MachineFacts, now: datetime, settings: Settings) -> bool:
+    """Whether a person's word that it is off was noted, and stands and counts."""
+    return _noted(facts.machine, _VOUCHED) is not None and _counts(facts, now, settings)
 
 
 def take_over(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
@@ -141,7 +140,7 @@ def _is_ours(facts: MachineFacts, platform: str) -> bool:
     return in_step and not known.is_foreign
 
 
-def _is_vouched(facts: MachineFacts, now: datetime, settings: Settings) -> bool:
+def _counts(facts: MachineFacts, now: datetime, settings: Settings) -> bool:
     """A provider that says on is believed until the alarm: until then it is being turned off."""
     if words.spoken(facts.machine, CONFIRM_OFF) is None or facts.is_off:
         return False

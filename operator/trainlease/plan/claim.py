@@ -210,7 +210,7 @@ def _turn_off(facts: MachineFacts, now: datetime, settings: Settings) -> act.Act
     view = facts.view
     if view is None or (not facts.is_on and view.generation is None):
         return None
-    if by_hand.off_since(facts, now, settings):
+    if by_hand.is_vouched(facts, now, settings):
         return None
     if view.generation is not None:  # on, or on its way there: a boot that hangs is ended too
         return act.TurnOff(facts.machine)
@@ -226,20 +226,23 @@ def _turn_off(facts: MachineFacts, now: datetime, settings: Settings) -> act.Act
 
 
 def _cool_down(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
-    """Off, and off for longer than any call in flight can last, before free is told."""
+    """Off, and off for longer than any call in flight can last, before free is told.
+
+    Counted anew by each process: what another one stored, it stored by another clock.
+    """
     elsewhere = facts.is_on and rows.foreign_owner(facts.rows) is not None
-    vouched = by_hand.off_since(facts, now, settings)
+    vouched = by_hand.is_vouched(facts, now, settings)
     if not facts.is_off and not elsewhere and not vouched:
         return act.Wait()
-    since = max(vouched or facts.off_since or now, facts.status.since or now)
-    if elsewhere:
-        since = facts.status.since or now
-    left = since + timedelta(seconds=settings.cooldown) - now
+    past = facts.stood_for
+    if not elsewhere and not vouched:
+        past = min(past, facts.off_for or timedelta(0))
+    left = timedelta(seconds=settings.cooldown) - past
     return act.Wait(left) if left > timedelta(0) else None
 
 
 def _free_at_last(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
-    vouched = by_hand.off_since(facts, now, settings)
+    vouched = by_hand.is_vouched(facts, now, settings)
     return _free(facts, now, settings, "confirmed off" + (" by a person" if vouched else ""))
 
 

@@ -149,9 +149,9 @@ def _begin(facts: JobFacts, now: datetime, settings: Settings) -> act.Action | N
         why = "suspended: set suspend to false to go on"
         status = _with(facts, JobCondition.SUSPENDED, True, "Suspended", why, now)
         return _report(facts, status.but(state=JobState.SUSPENDED, why=why))
-    due_at = outcome.next_attempt_at(job, settings)
-    if due_at and now < due_at:
-        return act.Wait(due_at - now)
+    left = outcome.backoff_left(job, now, settings)
+    if left:
+        return act.Wait(left)
     if facts.held:
         return act.Wait()
     if facts.next_number > MAX_ATTEMPTS:

@@ -5,7 +5,7 @@ Not in here: any decision (plan.claim, plan.by_hand).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import timedelta
 
 from trainlease.model.machine import Machine, MachineStatus
 from trainlease.model.machine_lease import MachineLease
@@ -22,7 +22,9 @@ class MachineFacts:
     `lease` and `job` are the holder's; None means gone by a live GET made after the Machine was
     read, and a lease that is not bound to this claim was read live too. `view` None: the provider
     could not say. `never_started`: this process made the claim and issued no start in it.
-    `telling`: the fence that is on its way to each platform now.
+    `telling`: the fence that is on its way to each platform now. `off_for`, `stood_for`: for how
+    long this process has seen it off without a break, and its ledger stand as it does; not by the
+    wall clock, which may be wrong, or another's.
     """
 
     cluster: str
@@ -36,7 +38,8 @@ class MachineFacts:
     never_started: bool = False
     start_issued: bool = False
     seen_on: bool = False
-    off_since: datetime | None = None
+    off_for: timedelta | None = None
+    stood_for: timedelta = timedelta(0)
     adoptable: tuple[MachineLease, TrainingJob, str] | None = None
 
     @property

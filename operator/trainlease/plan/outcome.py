@@ -119,6 +119,17 @@ def next_attempt_at(job: TrainingJob, settings: Settings) -> datetime | None:
     return last.ended + timedelta(seconds=delay * (0.8 + 0.4 * jitter))
 
 
+def backoff_left(job: TrainingJob, now: datetime, settings: Settings) -> timedelta | None:
+    """What is left of the backoff, if anything is.
+
+    More than any backoff lasts was written by a clock that was far ahead: nothing is left of it.
+    """
+    due = next_attempt_at(job, settings)
+    if due is None or not now < due <= now + 2 * timedelta(seconds=settings.backoff_most):
+        return None
+    return due - now
+
+
 def _allowed(job: TrainingJob, blame: Blame, settings: Settings) -> int:
     own = getattr(job.spec.retries, blame.value) if job.spec.retries else None
     default: int = getattr(settings, f"retries_{blame.value}")

@@ -41,6 +41,7 @@ class Facts:
         job = await self._holders_job(holder) if holder else None
         view = await self.look(machine)
         platforms = await self._platforms(machine, view)
+        tick = self._context.ports.clock.monotonic()
         memory, claim = self._context.memory, (machine.uid, machine.status.generation)
         return MachineFacts(
             cluster=self._context.databases.cluster,
@@ -54,7 +55,8 @@ class Facts:
             never_started=claim in memory.made,
             start_issued=claim in memory.issued,
             seen_on=claim in memory.started,
-            off_since=memory.off_since.get(machine.uid),
+            off_for=memory.off_for(machine, tick),
+            stood_for=memory.stood_for(machine, tick),
             adoptable=None if machine.status.state else await self._adoptable(machine),
         )
 
@@ -86,7 +88,8 @@ class Facts:
             self._context.memory.lost_sight(machine)
             return None
         before = self._context.memory.view(machine)
-        if self._context.memory.saw(machine, view, self._context.now()):
+        tick = self._context.ports.clock.monotonic()
+        if self._context.memory.saw(machine, view, self._context.now(), tick):
             self._tell_of(machine, before, view)
         return view
 
