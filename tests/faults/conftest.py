@@ -50,6 +50,13 @@ def crew_of_module(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture
+def mended(stage: Stage) -> Iterator[None]:
+    """What the test did to the servers is undone, also where it failed."""
+    yield
+    mend(stage)
+
+
+@pytest.fixture
 def figure() -> Figure:
     """Keeps a figure, in seconds or as a count, for `python -m bench.faults`."""
 

@@ -97,9 +97,10 @@ class Crew:
         """One more, once it leads."""
         return self.start(**settings).until_leader()
 
-    def leader(self) -> Replica:
-        """Who leads of those that run, once one does; there are two again."""
-        self._restart()
+    def leader(self, **settings: str) -> Replica:
+        """Who leads of those that run, once one does; there are two again, if need be with these
+        settings."""
+        self._restart(**settings)
         return self.successor()
 
     def until(self, is_so: Callable[[], object], what: str) -> None:
@@ -121,9 +122,9 @@ class Crew:
 
         return wait_until(found, PATIENCE, "a leader")
 
-    def _restart(self) -> None:
+    def _restart(self, **settings: str) -> None:
         while sum(replica.part.is_running for replica in self.replicas) < 2:
-            self.start()
+            self.start(**settings)
 
     def close(self) -> None:
         """All end in good order, so that the next leader need not wait."""

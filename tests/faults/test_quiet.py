@@ -11,11 +11,11 @@ from tests.wiring.site import thing
 from bed.waiting import wait_until
 
 JOBS = 500
-LISTS = int(os.environ.get("TRAINLEASE_QUIET_LISTS", "6"))
-"""How many full looks at everything are awaited, one each 3 s; 40 make two minutes."""
+LISTS = int(os.environ.get("TRAINLEASE_QUIET_LISTS", "5"))
+"""How many full looks at everything are awaited, one each 2 s; 60 make two minutes."""
 PERIODS = {
-    "TRAINLEASE_RESYNC_EVERY": "3",
-    "TRAINLEASE_COMPARE_EVERY": "3",
+    "TRAINLEASE_RESYNC_EVERY": "2",
+    "TRAINLEASE_COMPARE_EVERY": "2",
     "TRAINLEASE_OBSERVE_EVERY": "2",
 }
 """Everything that is done at intervals happens many times in the test."""
