@@ -146,20 +146,20 @@ class VirtualLoop(asyncio.BaseEventLoop):
     # -- one round -------------------------------------------------------------------------------
 
     def _run_once(self) -> None:
+        """Rounds until the loop is to stop: asyncio has nothing to do between them."""
         ready = self._ready
-        if self.steps > self.most_steps:
-            raise OutOfTime(f"it still moves after {self.steps} steps, at {self._now:.3f} s")
-        if not ready and not self._stopping:
-            self._advance()
-        self._collect_due()
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            if handle._cancelled:
-                continue
-            if self._gated and self._is_held_back(handle):
-                continue
-            self.steps += 1
-            handle._run()
+        while not self._stopping:
+            if self.steps > self.most_steps:
+                raise OutOfTime(f"it still moves after {self.steps} steps, at {self._now:.3f} s")
+            if not ready:
+                self._advance()
+            self._collect_due()
+            for _ in range(len(ready)):
+                handle = ready.popleft()
+                if handle._cancelled or (self._gated and self._is_held_back(handle)):
+                    continue
+                self.steps += 1
+                handle._run()
 
     def _advance(self) -> None:
         timers = self._timers
@@ -167,7 +167,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             timers[:] = [t for t in timers if not t[2].cancelled()]
             heapq.heapify(timers)
             self._cancelled = 0
-        while timers and timers[0][2].cancelled():
+        while timers and timers[0][2]._cancelled:
             heapq.heappop(timers)
             self._cancelled -= 1
         if not timers:
@@ -179,25 +179,22 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._now = max(self._now, when)
 
     def _collect_due(self) -> None:
-        timers = self._timers
-        while timers and timers[0][0] <= self._now:
+        timers, now = self._timers, self._now
+        while timers and timers[0][0] <= now:
             handle = heapq.heappop(timers)[2]
             handle._scheduled = False  # type: ignore[attr-defined]
-            if handle.cancelled():
+            if handle._cancelled:
                 self._cancelled -= 1
                 continue
             self._ready.append(handle)
 
     def _is_held_back(self, handle: asyncio.Handle) -> bool:
         process = handle._context.get(_PROCESS)  # type: ignore[attr-defined]
-        if process is None:
+        if process is None or not (process.dead or process.frozen):
             return False
-        if process.dead:
-            return True
-        if process.frozen:
+        if not process.dead:
             process._parked.append(handle)
-            return True
-        return False
+        return True
 
     # -- processes -------------------------------------------------------------------------------
 

@@ -315,8 +315,7 @@ async def _write_status(context: Context, was: KubeObject, status: Shape) -> Any
         await refresh(context, was)
         raise
     metering.count_write(context.ports.metrics, was, status)
-    context.store.wrote(was.plural, body)
-    return type(was).model_validate(body)
+    return context.store.wrote(was.plural, body) or type(was).model_validate(body)
 
 
 async def refresh(context: Context, was: KubeObject) -> None:

@@ -9,6 +9,7 @@ to look.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic
 
+from trainlease.model.base import KubeObject
 from trainlease.model.machine import Machine
 from trainlease.model.machine_lease import MachineLease
 from trainlease.model.platform import Platform
@@ -102,11 +103,16 @@ class Store:
         shelf.hear(seen)
         self._changed(plural, shelf.drop(seen) if word == "DELETED" else shelf.put(seen))
 
-    def wrote(self, plural: str, body: Mapping[str, Any]) -> None:
-        """The answer of our own write; one that took the last finalizer off is a removal."""
+    def wrote(self, plural: str, body: Mapping[str, Any]) -> KubeObject | None:
+        """The answer of our own write; one that took the last finalizer off is a removal.
+
+        Answers the object where this is news of it, so that nobody need parse it again.
+        """
         seen = Seen.of(body)
         shelf = self._shelves[plural]
-        self._changed(plural, shelf.drop(seen) if seen.is_last else shelf.put(seen))
+        title = shelf.drop(seen) if seen.is_last else shelf.put(seen)
+        self._changed(plural, title)
+        return None if title is None else shelf.objects.get(title)
 
     def removed(self, plural: str, key: str, uid: str) -> None:
         """A live GET said that the object of this title and uid is gone."""

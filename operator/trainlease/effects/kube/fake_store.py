@@ -239,9 +239,9 @@ class FakeStore:
 
     def _merge(self, kind: Kind, key: Key, change: dict[str, Any], author: Author) -> Body:
         old = self._found(kind.plural, *key)
-        before, new = old.body(), old.body()
+        before = old.body()
         _check_guards(kind, key, old, change)
-        merge(new, change)
+        new = merge(before, change)
         _keep_server_owned(before, new)
         if new == before:
             self._note(kind, key, old, old, author)
@@ -351,7 +351,8 @@ def _check_guards(kind: Kind, key: Key, old: Stored, change: Body) -> None:
 
 
 def _keep_server_owned(before: Body, new: Body) -> None:
-    old, meta = before["metadata"], new.setdefault("metadata", {})
+    old, meta = before["metadata"], dict(new.get("metadata", {}))
+    new["metadata"] = meta
     for name in (*_SERVER_OWNED, "name", "namespace", "resourceVersion"):
         if name in old:
             meta[name] = old[name]

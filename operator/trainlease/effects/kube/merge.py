@@ -4,17 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def merge(target: dict[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """`target` with the patch merged in; `target` itself is changed."""
+def merge(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """`target` with the patch merged in; what the patch does not touch is shared with `target`."""
+    merged = dict(target)
     for key, value in patch.items():
         if value is None:
-            target.pop(key, None)
-        elif isinstance(value, Mapping):
-            old = target.get(key)
-            target[key] = merge(old if isinstance(old, dict) else {}, value)
+            merged.pop(key, None)
+        elif isinstance(value, dict):
+            old = merged.get(key)
+            merged[key] = merge(old if isinstance(old, dict) else {}, value)
         else:
-            target[key] = value
-    return target
+            merged[key] = value
+    return merged
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
