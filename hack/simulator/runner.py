@@ -28,7 +28,8 @@ from trainlease.reconcile.perform import TABLE
 STILL = 125.0
 """Seconds without any movement that count as rest: longer than any timer of the operator."""
 LONGEST_UNREST = 1500.0
-SECOND_PLAN = 220.0
+SECOND_PLAN = 135.0
+"""Longer than any timer of the operator, the look at its watch after a LIST included."""
 MOST_STEPS = 300_000
 """Thirty times what a seed takes: who comes to no rest is not followed for hours."""
 SORTED = "errors-are-sorted"

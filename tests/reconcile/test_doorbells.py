@@ -72,6 +72,14 @@ def test_a_change_of_what_a_platform_rules_wakes_machines_and_jobs(
     assert house.take() == EVERYBODY
 
 
+def test_what_a_new_leader_has_looked_at_is_known(house: House) -> None:
+    bells = Doorbells(house.store, lambda kind, name: house.rings.append((kind, name)))
+    bells.all()
+    assert house.take() == {*EVERYBODY, ("sweep", "")}
+    bells.changed("platforms", "saturno")
+    assert house.take() == ITSELF
+
+
 def test_a_platform_that_came_back_as_it_was_wakes_machines_and_jobs(house: House) -> None:
     house.store.removed("platforms", "saturno", "saturno")
     assert house.take() == EVERYBODY

@@ -35,6 +35,7 @@ class Doorbells:
 
     def all(self) -> None:
         """Everything there is: the first look of a new leader."""
+        self._rules = {title: _rules(p) for title, p in self._store.platforms.items()}
         for kind, titles in (
             ("platform", self._store.platforms),
             ("machine", self._store.machines),
