@@ -93,6 +93,8 @@ class Book:
         """Machine uid -> the highest generation that its ledger ever had."""
         self.runs: set[tuple[str, int]] = set()
         """(job uid, attempt) that have an MLflow run."""
+        self.jobs_made: dict[Key, int] = defaultdict(int)
+        """(namespace, training) -> how many jobs were made for it."""
         self.asked_anew: set[Key] = set()
         """(namespace, training) for which another job was made, and of which nothing was said."""
         self.going: dict[tuple[str, str, str], float] = {}
@@ -147,7 +149,8 @@ class Book:
         return bool(rows and rows.other_clusters) or age <= self.limits.compare_every
 
     def is_asked_anew(self, platform: str, training: str) -> bool:
-        """Whether a job was made for the training since its row last changed."""
+        """Whether a job was made for the training since its row last changed, or since what a
+        backup brought back: that may be the word of an earlier job."""
         body = self.objects["platforms"].get(("", platform))
         return body is not None and (body["spec"]["namespace"], training) in self.asked_anew
 
@@ -179,6 +182,7 @@ class Book:
             self.going.setdefault(key, fact.at)
         training = fact.after.get("spec", {}).get("externalId")
         if fact.plural == "trainingjobs" and fact.before is None and training:
+            self.jobs_made[fact.namespace, training] += 1
             self.asked_anew.add((fact.namespace, training))
         kind[fact.namespace, fact.name] = fact.after
         if fact.plural == "machines":
@@ -221,8 +225,13 @@ class Book:
         self.trainings[key] = fact.after
         _mark(self.edited_trainings, key, by_hand=fact.by is By.PERSON)
         body = self.objects["platforms"].get(("", fact.platform))
-        if body is not None:
-            self.asked_anew.discard((body["spec"]["namespace"], fact.training_id))
+        if body is None:
+            return
+        asked = body["spec"]["namespace"], fact.training_id
+        if fact.by is By.BACKUP and self.jobs_made[asked] > 1:
+            self.asked_anew.add(asked)
+        else:
+            self.asked_anew.discard(asked)
 
     def _take_power(self, fact: Powered) -> None:
         ran = self.running[fact.machine]

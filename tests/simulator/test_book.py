@@ -6,8 +6,8 @@ import pytest
 from tests.simulator import bodies
 from tests.simulator.bodies import Outside
 
-from simulator.facts import By
-from trainlease.model.observed import MachineRows, RowState
+from simulator.facts import By, TrainingChanged
+from trainlease.model.observed import MachineRows, RowState, TrainingWord
 
 KEY = ("saturno", "gpu-1")
 OLDER = bodies.rows(RowState.FREE, RowState.FREE, 1, generation=0)
@@ -77,3 +77,19 @@ def test_a_row_that_came_back_counts_as_told_until_the_next_compare() -> None:
     book = outside.observer.book
     assert book.was_told(*KEY, 3, outside.at + 99)
     assert not book.was_told(*KEY, 3, outside.at + 101)
+
+
+def test_after_a_backup_a_training_of_two_jobs_is_asked_anew_and_that_of_one_is_not() -> None:
+    outside = Outside()
+    outside.write("platforms", bodies.platform(), By.PERSON)
+    book = outside.observer.book
+    for name, want in (("caries", False), ("caries-again", True)):
+        body = bodies.job(name)
+        body["spec"]["externalId"] = "7"
+        outside.write("trainingjobs", body, By.PERSON)
+        assert book.is_asked_anew("saturno", "7")
+        for by in (By.US, By.BACKUP):
+            outside.observer.see(
+                TrainingChanged(outside.at, by, "saturno", "7", None, TrainingWord.FAILED)
+            )
+            assert book.is_asked_anew("saturno", "7") is (want and by is By.BACKUP)
