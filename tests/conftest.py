@@ -4,7 +4,11 @@ Quick tests come first. Tests that share a real part stay in one worker of pytes
 each server is started once, and such suites, which wait, run beside those that compute.
 """
 
+import logging
+from collections.abc import Iterator
+
 import pytest
+import structlog
 
 pytest_plugins = ["bed.fixtures"]
 
@@ -17,6 +21,17 @@ _PARTS = {
 }
 """Fixtures by the part that they stand for: the bed's, and a site of a suite's own."""
 _COMPUTING = ("tests/mutants", "tests/simulator")
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """A test that runs the simulator silences the operator's log in its process: not for others."""
+    logger, told = logging.getLogger("trainlease"), structlog.get_config()
+    handlers, level, propagate = logger.handlers, logger.level, logger.propagate
+    yield
+    logger.handlers, logger.propagate = handlers, propagate
+    logger.setLevel(level)
+    structlog.configure(**told)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
