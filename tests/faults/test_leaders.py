@@ -17,9 +17,11 @@ from tests.faults.points import (
     telling,
 )
 from tests.faults.stage import ROUNDS, Scene, Stage
+from tests.wiring.process import lease
 from tests.wiring.site import GROUP
 
 from bed.audit import AuditEvent
+from bed.waiting import wait_until
 
 PRODUCTION: dict[str, str] = {
     "TRAINLEASE_LEADER_DURATION": "15",
@@ -83,6 +85,10 @@ def test_a_zombie_whose_call_is_delivered_after_all_is_over_changes_nothing(
 
 
 def failover(figure: Figure, how: str, end: Callable[[], None], standby: Replica) -> None:
+    """From right after a renewal, which is the worst time, and at no fixed time of the standby's
+    own looks at the Lease."""
+    renewed = lease(standby.plane)["renewTime"]
+    wait_until(lambda: lease(standby.plane)["renewTime"] != renewed, PATIENCE, "a renewal")
     began = time.monotonic()
     end()
     standby.until_leader()
