@@ -5,8 +5,9 @@
 
 - `loop`: the deterministic event loop, with processes that freeze and die.
 - `scenario`: what a seed draws; `deeds`: how people, programs and mishaps do it; `objects`: bodies;
-  `scenario_databases`, `_machines`, `_people`, `_clocks` and the `deeds_` of these names: the same
-  for what befalls a database but being away, for providers, for words on Machines, for wall clocks;
+  `scenario_databases`, `_machines`, `_people` and the `deeds_` of these names: the same for what
+  befalls a database but being away, for providers, for words on Machines; `scenario_clocks` and
+  `scenario_tracker`: the same for wall clocks and MLflow;
   `drawing`: all of it.
 - `weather`: which fault meets which call; `line`: what the fault does to it; `proxy`: the ports.
 - `operators`: the operators' processes and watches; `databases`: the platforms' databases.

@@ -120,7 +120,7 @@ def cells() -> list[tuple[str, Fault]]:
         (spot, fault)
         for spot in spots()
         for fault in Fault
-        if can_meet(spot, fault, guarded=spot in GUARDED)
+        if can_meet(fault, guarded=spot in GUARDED)
     ]
 
 

@@ -16,6 +16,7 @@ from simulator.deeds_people import PeopleDeeds
 from simulator.line import Health, Server, finish
 from simulator.scenario import HOLDS, Behaviour, Deed, HoldPlan, JobPlan
 from simulator.scenario_clocks import CLOCK_SET
+from simulator.scenario_tracker import MAKES_TWICE
 from simulator.world import GATEWAY, SETTINGS, World
 from trainlease.effects.kube.merge import difference
 from trainlease.model.errors import NotFound
@@ -61,6 +62,7 @@ class Deeds:
             **self._machine_deeds.acts,
             **PeopleDeeds(world).acts,
             **KubeDeeds(world).acts,
+            MAKES_TWICE: self._double,
             CLOCK_SET: lambda deed: world.set_clock(deed.who, deed.length),
         }
         self.done = Counter(dict.fromkeys(self._acts, 0))
@@ -108,6 +110,7 @@ class Deeds:
         world.weather.is_stormy = False
         world.operators.thaw_all()
         self._machine_deeds.heal()
+        self._single()
         for server in (world.kube_server, world.mlflow_server, world.power_server):
             server.turn(Health.UP)
         for platform in world.scenario.platforms:
@@ -175,6 +178,14 @@ class Deeds:
             return
         server.turn(health)
         self._world.grounds.later(deed.length, self._heal, server)
+
+    def _double(self, deed: Deed) -> None:
+        """MLflow makes twice whatever it is to make, for a while."""
+        self._world.makes_twice = self._world.weather.is_stormy
+        self._world.grounds.later(deed.length, self._single)
+
+    def _single(self) -> None:
+        self._world.makes_twice = False
 
     def _heal(self, server: Server) -> None:
         if self._world.weather.is_stormy:  # else it was healed, or is kept away on purpose

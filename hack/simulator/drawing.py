@@ -13,6 +13,7 @@ from simulator import (
     scenario_kube,
     scenario_machines,
     scenario_people,
+    scenario_tracker,
 )
 from simulator.scenario import Scenario, draw
 
@@ -22,6 +23,7 @@ _KINDS = {
     "kube": scenario_kube.deeds,
     "machines": scenario_machines.deeds,
     "people": scenario_people.deeds,
+    "tracker": scenario_tracker.deeds,
 }
 
 

@@ -1,8 +1,8 @@
 """The four ports, as an operator process sees them: the fakes at the end of a line.
 
 Each call says how long its caller waits, whether it writes, and how late it may still land: a call
-to the API server or to MLflow within the caller's timeout, one to a provider within the cool-down,
-one to a database any time (fences are there for that).
+to the API server within the caller's timeout, one to a provider within the cool-down, one to MLflow
+long after the caller gave up, one to a database any time (fences are there for that).
 """
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -37,11 +37,17 @@ Troubles = dict[tuple[str, str], TrainleaseError]
 """(verb, machine) -> the error that its provider answers now."""
 Made = Callable[[dict[str, str]], None]
 """Hears the tags of each run that has come into being."""
+Again = Callable[[Callable[[], object]], None]
+"""Is given each request that has made something, and may send it once more."""
+UNFENCED = ("create_run", "create_version")
+"""Requests that make another one each time: only the search by tags tells the twins."""
 
 KUBE_TIMEOUT = 5.0
 DATABASE_TIMEOUT = 4.0
 POWER_TIMEOUT = 5.0
 TRACKER_TIMEOUT = 5.0
+LATEST_TRACKER = 28.0
+"""How late MLflow may do what it was asked: within what the operator waits for an alias's move."""
 LATEST_SQL = 90.0
 """How late a statement may land whose answer nobody waits for."""
 LATEST_POWER = 14.0
@@ -189,12 +195,13 @@ class LineApi:
     It is the Api of effects.tracking, whose twenty methods need no more than this.
     """
 
-    def __init__(self, line: Line, server: Server, api: FakeApi, made: Made) -> None:
+    def __init__(self, line: Line, server: Server, api: FakeApi, made: Made, again: Again) -> None:
         self._line, self._server, self._api, self._made = line, server, api, made
+        self._again = again
 
     def __getattr__(self, verb: str) -> Callable[..., Coroutine[Any, Any, Any]]:
         writes = verb in TRACKER_WRITES
-        call = Call("tracker", verb, writes, TRACKER_TIMEOUT, TRACKER_TIMEOUT if writes else 0.0)
+        call = Call("tracker", verb, writes, TRACKER_TIMEOUT, LATEST_TRACKER if writes else 0.0)
         request = getattr(self._api, verb)
 
         async def send(*args: Any, **more: Any) -> Any:
@@ -202,6 +209,8 @@ class LineApi:
                 answer = finish(request(*args, **more))
                 if verb == "create_run":
                     self._made(args[2])
+                if verb in UNFENCED:
+                    self._again(lambda: finish(request(*args, **more)))
                 return answer
 
             return await self._line.send(self._server, call, act)
@@ -209,7 +218,9 @@ class LineApi:
         return send
 
 
-def line_tracker(line: Line, server: Server, mlflow: FakeMlflow, made: Made, user: str) -> Tracker:
+def line_tracker(
+    line: Line, server: Server, mlflow: FakeMlflow, made: Made, again: Again, user: str
+) -> Tracker:
     """The production's tracker, over requests that go through the line."""
     api = FakeApi(mlflow, user, OpenGate())
-    return ExactlyOnce(cast("Api", LineApi(line, server, api, made)))
+    return ExactlyOnce(cast("Api", LineApi(line, server, api, made, again)))

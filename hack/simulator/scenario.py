@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from simulator.weather import BY_RATE, Aim, Fault, can_meet
+from simulator.weather import BY_RATE, Aim, Fault
 from trainlease.model.reasons import Cause
 
 STORM = 500.0
@@ -319,7 +319,7 @@ def _aims(rng: Random, actions: Sequence[str]) -> tuple[Aim, ...]:
     if not actions:
         return ()
     rare = [action for action in _RARE if action in actions]
-    aims = tuple(
+    return tuple(
         Aim(
             rng.choice(rare if rare and rng.random() < 0.3 else actions),
             rng.choice(tuple(Fault)),
@@ -327,4 +327,3 @@ def _aims(rng: Random, actions: Sequence[str]) -> tuple[Aim, ...]:
         )
         for _ in range(rng.randint(0, 4))
     )
-    return tuple(aim for aim in aims if can_meet(aim.action, aim.fault, guarded=True))

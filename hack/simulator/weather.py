@@ -70,18 +70,13 @@ AIMED_VERBS = (
     "set_stage",
 )
 """Those of them that every campaign must hit by each fault (the others are seldom called)."""
-UNFENCED = ("create_run", "create_version")
-"""MLflow has no fence: of a process that stands still right before one of these only the search by
-tags that comes later is promised, so that it is not aimed at them."""
 VERBS = ("tell_training", *TRACKER_WRITES)
 """Writing calls that are made beside the actions, and are counted under their own names."""
 
 
-def can_meet(spot: str, fault: Fault, guarded: bool) -> bool:
-    """Whether this fault can be aimed at this spot; `guarded`: its write names a version."""
-    if fault is Fault.CONFLICT:
-        return guarded
-    return fault is not Fault.FROZEN or spot not in UNFENCED
+def can_meet(fault: Fault, *, guarded: bool) -> bool:
+    """Whether a write can meet this fault; `guarded`: it names a version."""
+    return guarded or fault is not Fault.CONFLICT
 
 
 def spot_of(call: Call) -> str:

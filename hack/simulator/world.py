@@ -7,6 +7,7 @@ is in `runner`.
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -21,6 +22,7 @@ from simulator.observer import Observer
 from simulator.operators import Operators, Table
 from simulator.proxy import (
     LATEST_POWER,
+    LATEST_TRACKER,
     LineDatabase,
     LineKube,
     LineProvider,
@@ -33,7 +35,7 @@ from trainlease.effects.kube.fake import ADMIN, COLLECTOR, FakeKube
 from trainlease.effects.machines.fake_world import Course, FakeMachines, Flavour, PowerChange, Who
 from trainlease.effects.tracking.fake import FakeMlflow
 from trainlease.model import tracking as word
-from trainlease.model.errors import NotFound
+from trainlease.model.errors import NotFound, TrainleaseError
 from trainlease.model.observed import Workload
 from trainlease.model.platform import Platform
 from trainlease.model.reasons import Cause
@@ -113,6 +115,8 @@ class World:
         )
         self.kube_server, self.mlflow_server = Server("API server"), Server("MLflow")
         self.power_server = Server("provider")
+        self.makes_twice = False
+        """Whether MLflow makes twice whatever it is to make."""
         self.troubles: Troubles = {}
         """What a provider answers to a verb about a machine, instead of doing it."""
         self._build_outside()
@@ -188,7 +192,9 @@ class World:
                 for name, machines in self.machines.items()
             },
             open_database=open_database,
-            tracker=line_tracker(line, self.mlflow_server, self.mlflow, self._made, user),
+            tracker=line_tracker(
+                line, self.mlflow_server, self.mlflow, self._made, self._once_more, user
+            ),
         )
 
     def _clock_of(self, process: Process) -> VirtualClock:
@@ -278,6 +284,16 @@ class World:
     def _made(self, tags: dict[str, str]) -> None:
         uid, attempt = tags[word.JOB_UID], int(tags[word.ATTEMPT])
         self.see(RunMade(self.loop.time(), uid, attempt), f"run of {uid} attempt {attempt}")
+
+    def _once_more(self, request: Callable[[], object]) -> None:
+        """MLflow is asked again for what it has just made, if it makes all twice now."""
+        if self.makes_twice:
+            delay = self.rng.uniform(0.0, LATEST_TRACKER)
+            self.grounds.later(delay, self._repeat, request)
+
+    def _repeat(self, request: Callable[[], object]) -> None:
+        with suppress(TrainleaseError):  # what it is about may be gone
+            request()
 
     def complain(self, name: str, detail: str) -> None:
         """The world itself saw a promise broken."""

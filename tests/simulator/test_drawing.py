@@ -5,6 +5,7 @@ from collections import Counter
 from simulator import scenario_databases, scenario_machines, scenario_people
 from simulator.drawing import draw_all
 from simulator.scenario import draw
+from simulator.scenario_clocks import CLOCK_SET
 from simulator.scenario_databases import (
     BACK_UP,
     READ_ONLY,
@@ -13,12 +14,14 @@ from simulator.scenario_databases import (
     SIDE_EDITS,
     TRAINING_EDITS,
 )
+from simulator.scenario_tracker import MAKES_TWICE
 
 ACTIONS = ("Claim", "Bind", "Start")
 WORDS = {
     *(BACK_UP, RESTORE, READ_ONLY, *ROW_EDITS, *SIDE_EDITS, *TRAINING_EDITS),
     *scenario_machines.WHY,
     *scenario_people.WORDS,
+    *(CLOCK_SET, MAKES_TWICE),
 }
 
 
