@@ -78,6 +78,8 @@ class Book:
         """(platform, machine) -> when another cluster last let go of it."""
         self.back_at: dict[Key, float] = {}
         """(platform, machine) -> when its own row came back that was not there."""
+        self.left: dict[str, float] = {}
+        """Platform -> when it last went: what comes in its place owes nothing from before."""
         self.edited: set[Key] = set()
         """(platform, machine) whose side row a person wrote last."""
         self.claimed_rows: set[tuple[str, str, int]] = set()
@@ -142,6 +144,10 @@ class Book:
             return True  # when it was told, there was no row
         return self.turned_back.get(key, -inf) >= recent and self.fences[key] >= want
 
+    def is_made_anew(self, platform: str, now: float) -> bool:
+        """Whether the Platform went, and came anew, since its database was due to be compared."""
+        return now - self.left.get(platform, -inf) <= self.limits.compare_every
+
     def is_another_clusters(self, platform: str, machine: str, now: float) -> bool:
         """Whether another cluster has the row, or had it when it was last told or compared."""
         rows = self.rows.get((platform, machine))
@@ -176,6 +182,8 @@ class Book:
         key = fact.plural, fact.namespace, fact.name
         if fact.after is None:
             kind.pop((fact.namespace, fact.name), None)
+            if fact.plural == "platforms":
+                self.left[fact.name] = fact.at
             self.going.pop(key, None)
             return
         if fact.after["metadata"].get("deletionTimestamp"):

@@ -226,6 +226,8 @@ def debts_kept(book: Book, fact: Wrote) -> Iterator[str]:
             continue
         if rows.own is None or book.is_another_clusters(platform, fact.name, fact.at):
             continue  # a condition, no debt
+        if book.is_made_anew(platform, fact.at):
+            continue  # the debt was that of a Platform that is gone
         if not book.was_told(platform, fact.name, fence(after, free=True), fact.at):
             yield f"{fact.name}: {platform}'s debt was struck out unpaid"
 
@@ -316,7 +318,8 @@ def one_start(book: Book, fact: Powered) -> Iterator[str]:
 def legacy_run_kept(book: Book, fact: Powered) -> Iterator[str]:
     if fact.on or fact.generation is not None or fact.by is not By.US or not _in_time(book, fact):
         return
-    claims = sorted(book.running[fact.machine].claims)
+    asked = {name for name, _ in book.platforms()}  # the database of a Platform that is gone is not
+    claims = sorted(book.running[fact.machine].claims & asked)
     if claims:
         yield f"{fact.machine}: the legacy program's run was stopped; {claims} said that it has it"
 

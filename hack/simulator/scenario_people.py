@@ -1,7 +1,7 @@
-"""What people write on Machines: words for the present claim, for another one, and words that
+"""What people write on Machines and Platforms: drawn from a seed, as deeds.
 
-nobody understands; drawn from a seed, as deeds. Pure. Not in here: how each is done
-(`deeds_people`), force-release (`scenario`).
+Words for the present claim, for another one, and words that nobody understands. Pure. Not in here:
+how each is done (`deeds_people`), force-release (`scenario`), pauses (`scenario_kube`).
 """
 
 from collections.abc import Callable, Iterator
@@ -13,6 +13,7 @@ from simulator.scenario_machines import BLIND, UNKNOWN
 
 VOUCH, CLAIM_ROW, LEND_AGAIN = "confirm off", "claim a row", "quarantine over"
 WORDS = (VOUCH, CLAIM_ROW, LEND_AGAIN)
+ABANDON = "abandon database"
 RIGHT, OLD, LATER, NONSENSE = "", "of an old claim", "of a later claim", "of no claim"
 _WRONG = (OLD, LATER, NONSENSE)
 
@@ -53,5 +54,13 @@ def _spoken(rng: Random, scenario: Scenario) -> Iterator[Deed]:
     yield Deed(rng.uniform(10.0, STORM), what, who, where=where)
 
 
-CHANCES: dict[Kind, float] = {_vouched: 0.1, _claimed: 0.1, _spoken: 0.15}
+def _abandoned(rng: Random, scenario: Scenario) -> Iterator[Deed]:
+    """A Platform goes while its database is down; a person does not wait, and makes it anew."""
+    who, at = rng.choice(scenario.platforms).name, rng.uniform(10.0, STORM - 50.0)
+    yield Deed(at, "database down", who, rng.uniform(30.0, 200.0))
+    yield Deed(at + rng.uniform(0.1, 10.0), "platform anew", who, rng.choice((5.0, 60.0)))
+    yield Deed(at + rng.uniform(10.5, 40.0), ABANDON, who)
+
+
+CHANCES: dict[Kind, float] = {_vouched: 0.1, _claimed: 0.1, _spoken: 0.15, _abandoned: 0.06}
 """How many of the seeds have it."""

@@ -6,7 +6,7 @@ import pytest
 from tests.simulator import bodies
 from tests.simulator.bodies import Outside
 
-from simulator.facts import By, TrainingChanged
+from simulator.facts import By, TrainingChanged, Wrote
 from trainlease.model.observed import MachineRows, RowState, TrainingWord
 
 KEY = ("saturno", "gpu-1")
@@ -93,3 +93,14 @@ def test_after_a_backup_a_training_of_two_jobs_is_asked_anew_and_that_of_one_is_
                 TrainingChanged(outside.at, by, "saturno", "7", None, TrainingWord.FAILED)
             )
             assert book.is_asked_anew("saturno", "7") is (want and by is By.BACKUP)
+
+
+def test_a_platform_that_was_made_anew_owes_nothing_from_before() -> None:
+    outside = Outside()
+    outside.write("platforms", bodies.platform(), By.PERSON)
+    book = outside.observer.book
+    assert not book.is_made_anew("saturno", outside.at)
+    body = bodies.platform()
+    outside.observer.see(Wrote(2.0, By.US, "platforms", "", "saturno", body, None))
+    assert book.is_made_anew("saturno", 101.0)
+    assert not book.is_made_anew("saturno", 103.0)

@@ -21,6 +21,7 @@ WORDS = {
     *(BACK_UP, RESTORE, READ_ONLY, *ROW_EDITS, *SIDE_EDITS, *TRAINING_EDITS),
     *scenario_machines.WHY,
     *scenario_people.WORDS,
+    scenario_people.ABANDON,
     *(CLOCK_SET, MAKES_TWICE),
 }
 
