@@ -4,7 +4,9 @@ import asyncio
 
 from tests.reconcile.town import Town, condition, in_town
 
+from trainlease.effects.gate import OpenGate
 from trainlease.effects.machines.fake_world import Course
+from trainlease.model.errors import Unavailable
 from trainlease.model.observed import RowState, TrainingWord
 
 
@@ -223,3 +225,41 @@ def test_a_training_without_a_row_is_said_on_its_job_and_mended_by_one() -> None
         assert condition(await town.job("caries"), "Accepted")["message"] == "for saturno"
 
     in_town(scenario)
+
+
+class OneCallFails(OpenGate):
+    """Once it is shut it refuses one call."""
+
+    is_shut = False
+
+    async def before(self, call: object) -> None:
+        if self.is_shut:
+            self.is_shut = False
+            raise Unavailable("gone")
+
+
+def test_a_compare_that_nobody_answered_once_is_made_up_for_at_once() -> None:
+    """As where a server is restarted from an older backup in the middle of a compare."""
+
+    async def scenario(town: Town) -> None:
+        gate = OneCallFails()
+        await town.stop_operators()
+        town.start_operator(
+            "two", open_database=lambda platform, _: town.databases[platform.name].client(gate=gate)
+        )
+        town.courses["caries"] = Course(seconds=600)
+        await town.create_job("caries", pool=None, machine="gpu-1")
+        await town.until_state("caries", "Running")
+        await asyncio.sleep(10)
+        gate.is_shut = True
+
+        async def refused() -> bool:
+            return not gate.is_shut
+
+        await town.until(refused)
+        for database in town.databases.values():
+            database.free("gpu-1")
+        await asyncio.sleep(5)
+        assert set(town.rows("gpu-1").values()) == {RowState.OCCUPIED}
+
+    in_town(scenario, compare_every=2)

@@ -218,15 +218,16 @@ class Databases:
             platform.name, Link(platform, self._breaker(), self._ports.clock)
         )
         async with link.lock:
-            was_ready = link.is_ready
+            was_ready, failed = link.is_ready, False
             try:
                 await self._connect(link, platform)
                 await self._prove(link)
             except (Unavailable, NotFound, NeedsPerson) as error:
                 link.trouble = str(error)
+                failed = isinstance(error, Unavailable)
         if link.is_ready is not was_ready:
             self._wake_all()
-        return self._next_look(link)
+        return self._next_look(link, failed=failed)
 
     async def drop(self, name: str) -> None:
         """The Platform is gone."""
@@ -358,12 +359,13 @@ class Databases:
         age = self._ports.clock.now() - link.compared_at
         return not timedelta(0) <= age < timedelta(seconds=self._settings.compare_every)
 
-    def _next_look(self, link: Link) -> float:
+    def _next_look(self, link: Link, *, failed: bool) -> float:
+        """`failed`: nobody answered now; once alone opens no breaker."""
         if link.is_ready and not self._is_compare_due(link):
             return self._settings.compare_every
         if link.breaker.retry_at is not None:
             return max(0.05, link.breaker.retry_at - self._ports.clock.monotonic())
-        if link.schema is None and link.database is not None:
+        if failed or (link.schema is None and link.database is not None):
             return self._settings.breaker_first
         return self._settings.repair_every
 
