@@ -91,6 +91,8 @@ class Book:
         self.starts: dict[tuple[str, int], int] = defaultdict(int)
         self.started_on: dict[tuple[str, int], set[str]] = defaultdict(set)
         """(job uid, attempt) -> machines on which it was started."""
+        self.ran: set[tuple[str, int]] = set()
+        """(job uid, attempt) that was ever started, whatever is known of it now."""
         self.highest: dict[str, int] = defaultdict(int)
         """Machine uid -> the highest generation that its ledger ever had."""
         self.runs: set[tuple[str, int]] = set()
@@ -99,6 +101,9 @@ class Book:
         """(namespace, training) -> how many jobs were made for it."""
         self.asked_anew: set[Key] = set()
         """(namespace, training) for which another job was made, and of which nothing was said."""
+        self.said_before: set[Key] = set()
+        """(namespace, training) whose last word was said of an end that no object knows any more:
+        nothing follows a last word."""
         self.going: dict[tuple[str, str, str], float] = {}
         """(plural, namespace, name) of what was deleted and is still there -> since when."""
         self.restored_at: float | None = None
@@ -193,6 +198,8 @@ class Book:
             self.jobs_made[fact.namespace, training] += 1
             self.asked_anew.add((fact.namespace, training))
         kind[fact.namespace, fact.name] = fact.after
+        if fact.by is By.PERSON and status_of(fact.before) and not status_of(fact.after):
+            self._forget()
         if fact.plural == "machines":
             uid = fact.after["metadata"]["uid"]
             generation = status_of(fact.after).get("generation", 0)
@@ -251,15 +258,64 @@ class Book:
             ran.ours[fact.generation] = fact.job_uid
             self.starts[fact.uid, fact.generation] += 1
             self.started_on[fact.job_uid, fact.attempt].add(fact.machine)
+            self.ran.add((fact.job_uid, fact.attempt))
         else:
             ran.ours.pop(fact.generation, None)
 
     def _take_backup(self, fact: Restored) -> None:
+        """What etcd has forgotten may come again: a claim's generation, an attempt's start.
+
+        What rows, machines and MLflow have is not forgotten, and no promise about them is.
+        """
         self.restored_at = fact.at
         self.objects.clear()
+        self.going.clear()
         for plural, body in fact.objects:
             meta = body["metadata"]
-            self.objects[plural][meta.get("namespace", ""), meta["name"]] = body
+            key = meta.get("namespace", ""), meta["name"]
+            self.objects[plural][key] = body
+            if meta.get("deletionTimestamp"):
+                self.going[plural, *key] = fact.at
+        self._forget()
+
+    def _forget(self) -> None:
+        """What no object knows any more."""
+        known: dict[str, int] = defaultdict(int)
+        for _, body in self.machines():
+            known[body["metadata"]["uid"]] = status_of(body).get("generation", 0)
+        for lease in self.objects["machineleases"].values():
+            uid, bound = status_of(lease).get("machineUid", ""), status_of(lease)
+            known[uid] = max(known[uid], bound.get("generation", 0))
+        for uid, generation in [key for key in self.starts if key[1] > known[key[0]]]:
+            del self.starts[uid, generation]
+        for (_, _, uid), told in self.told.items():
+            told -= {generation for generation in told if generation > known[uid]}
+        for platform, body in self.platforms():
+            for (namespace, _), job in self.objects["trainingjobs"].items():
+                training = job["spec"].get("externalId", "")
+                word = self.trainings.get((platform, training))
+                if namespace == body["spec"]["namespace"] and word is not None and word.is_final:
+                    self.said_before.add((namespace, training))
+        begun = self._begun()
+        for attempt in [key for key in self.started_on if key not in begun]:
+            del self.started_on[attempt]
+
+    def _begun(self) -> set[tuple[str, int]]:
+        """(job uid, attempt) that an object says to have been granted a machine."""
+        leases = self.objects["machineleases"].values()
+        bound = {
+            (lease["spec"]["job"]["uid"], lease["spec"]["attempt"])
+            for lease in leases
+            if "job" in lease["spec"] and status_of(lease).get("machine")
+        }
+        holders = [status_of(machine).get("holder") or {} for _, machine in self.machines()]
+        held = {(holder["jobUid"], holder["attempt"]) for holder in holders if holder.get("job")}
+        stored = {
+            (job["metadata"]["uid"], attempt["number"])
+            for job in self.objects["trainingjobs"].values()
+            for attempt in status_of(job).get("attempts", ())
+        }
+        return bound | held | stored
 
 
 def _mark(keys: set[Key], key: Key, *, by_hand: bool) -> None:

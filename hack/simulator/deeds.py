@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from simulator import objects
+from simulator.book import status_of
 from simulator.deeds_databases import DatabaseDeeds
 from simulator.deeds_kube import KubeDeeds
 from simulator.deeds_machines import MachineDeeds
@@ -29,6 +30,7 @@ from trainlease.plan import outcome
 Act = Callable[[Deed], None]
 _GATEWAY_TRIES = 5
 _ADAPTER_RETRY = 5.0
+_AGENT_RETRY = 10.0
 
 
 class Deeds:
@@ -229,9 +231,15 @@ class Deeds:
     # -- the gateway -----------------------------------------------------------------------------
 
     def _finish_call(self, workload: Workload, behaviour: Behaviour) -> None:
-        """The agent on the machine says how its training ended; the gateway stores it."""
+        """The agent on the machine says how its training ended, until it is turned off.
+
+        The gateway stores it; whoever is not named by the ledger is not believed.
+        """
         world = self._world
         if world.on().get(workload.machine) != workload.generation:
+            return
+        world.grounds.later(_AGENT_RETRY, self._finish_call, workload, behaviour)
+        if world.kube_server.health is not Health.UP or not self._is_named(workload):
             return
         how = Outcome.SUCCEEDED if behaviour.cause is Cause.COMPLETED else Outcome.FAILED
         attempt = Attempt(
@@ -262,6 +270,13 @@ class Deeds:
                 return
             else:
                 return
+
+    def _is_named(self, workload: Workload) -> bool:
+        """Whether the ledger has this claim."""
+        status = status_of(self._world.body_of("machines", "", workload.machine))
+        holder = status.get("holder") or {}
+        claim = holder.get("jobUid"), holder.get("attempt"), status.get("generation")
+        return claim == (workload.job_uid, workload.attempt, workload.generation)
 
 
 def _split(title: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from simulator.line import finish
+from simulator.restores import Restores
 from simulator.scenario import HOLDS, Deed
 from simulator.world import World
 from trainlease.model.errors import NotFound
@@ -23,6 +24,7 @@ class KubeDeeds:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._restores = Restores(world)
         self.acts: dict[str, Callable[[Deed], None]] = {
             "machine without status": lambda deed: self._wipe("machines", "", deed.who),
             "machine anew": lambda deed: self._make_anew("machines", "", deed.who, deed.length),
@@ -33,6 +35,12 @@ class KubeDeeds:
                 "machineleases", HOLDS, deed.who, deed.length
             ),
             "namespace anew": self._namespace_anew,
+            "etcd saved": lambda deed: self._restores.save(),
+            "etcd restored": lambda deed: self._restores.put_back(
+                deed.length, bump=deed.where == "bump"
+            ),
+            "etcd restored from before a grant": self._restore_before_grant,
+            "all without status": self._wipe_all,
             "machine paused": lambda deed: self._pause("machines", deed),
             "platform paused": lambda deed: self._pause("platforms", deed),
             "lists fail": self._fail_lists,
@@ -74,7 +82,7 @@ class KubeDeeds:
             world.grounds.later(max(pause, _TRY_AGAIN), self._create_once_gone, plural, old, pause)
             return
         world.coming -= 1
-        if now is None:  # else somebody was quicker
+        if now is None:  # else somebody was quicker, or a backup
             finish(world.kube.create(plural, as_applied(old)))
 
     def _lease_anew(self, deed: Deed) -> None:
@@ -95,6 +103,18 @@ class KubeDeeds:
         if body is None:
             raise NotFound(f"{plural} {namespace}/{name} is gone")
         return body
+
+    # -- backups ---------------------------------------------------------------------------------
+
+    def _restore_before_grant(self, deed: Deed) -> None:
+        age, bump = deed.where.split()
+        self._restores.save_before_grant(float(age), deed.length, bump=bump == "bump")
+
+    def _wipe_all(self, deed: Deed) -> None:
+        for plural in ("machines", "platforms", "trainingjobs", "machineleases"):
+            for body in self._world.kube.objects(plural):
+                meta = body["metadata"]
+                self._wipe(plural, meta.get("namespace", ""), meta["name"])
 
     # -- people's words, taken back after a while ------------------------------------------------
 

@@ -106,6 +106,11 @@ class Operators:
             watch = self._running[name].watch
             self.grounds.later(length, watch.begin)
 
+    def watch_anew(self) -> None:
+        """Every watch was cut, and begins with all that there is."""
+        for running in self._running.values():
+            running.watch.begin()
+
     def slow_down(self, name: str, length: float, lag: float) -> None:
         """The watch of this operator brings old events for a while, whichever process has it."""
         self.slow[name] = self.grounds.loop.time() + length, lag

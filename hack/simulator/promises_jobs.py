@@ -46,6 +46,22 @@ def start_failed_never_ran(book: Book, fact: Wrote) -> Iterator[str]:
 
 
 @promise(
+    "success-ran",
+    Wrote,
+    "Succeeded is the end of what was started (section 3, steps 3 to 5)",
+    plural="trainingjobs",
+)
+def success_ran(book: Book, fact: Wrote) -> Iterator[str]:
+    if fact.by is not By.US or fact.after is None:
+        return
+    uid, title = fact.after["metadata"]["uid"], f"{fact.namespace}/{fact.name}"
+    for attempt in status_of(fact.after).get("attempts", ()):
+        number = attempt["number"]
+        if attempt.get("outcome") == "Succeeded" and (uid, number) not in book.ran:
+            yield f"{title}: attempt {number} is Succeeded, and was never started"
+
+
+@promise(
     "finished-stays",
     Wrote,
     "Finished with Succeeded or Failed are set together, in one write, and never change "
@@ -117,7 +133,10 @@ def next_lease(book: Book, fact: Wrote) -> Iterator[str]:
     for attempt in status_of(job).get("attempts", ()):
         if attempt["number"] < spec["attempt"] and not attempt.get("outcome"):
             yield f"{fact.namespace}/{fact.name}: made while attempt {attempt['number']} is open"
-    last = max((a["number"] for a in status_of(job).get("attempts", ())), default=0)
+    # A job that was restored without its status knows of its attempts by their leases only.
+    others = (lease["spec"] for lease in book.objects["machineleases"].values())
+    made = [s["attempt"] for s in others if s.get("job", {}).get("uid") == spec["job"]["uid"]]
+    last = max((*(a["number"] for a in status_of(job).get("attempts", ())), *made), default=0)
     if spec["attempt"] > last + 1:
         yield f"{fact.namespace}/{fact.name}: attempt {spec['attempt']} after {last}"
 

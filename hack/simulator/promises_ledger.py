@@ -51,8 +51,10 @@ def generation(book: Book, fact: Wrote) -> Iterator[str]:
     if not _by_us(fact) or fact.after is None:
         return
     old, new = before.get("generation", 0), after.get("generation", 0)
-    if before.get("state") == FREE and after.get("state") != FREE and new != old + 1:
-        yield f"{fact.name}: generation {old} -> {new} when it left Free"
+    if _is_claim(before, after) and before.get("state") and new != old + 1:
+        yield f"{fact.name}: generation {old} -> {new} when it was claimed"
+    if before.get("state") == FREE and after.get("state") == STOPPING and new <= old:
+        yield f"{fact.name}: left Free for Stopping under the generation {new} of before"
     if new < old:
         yield f"{fact.name}: generation went down from {old} to {new}"
     if not before.get("state") and after.get("state") == STOPPING:
@@ -282,7 +284,7 @@ def bound_start(book: Book, fact: Powered) -> Iterator[str]:
     "Occupied in all needed databases before start (section 3, rule 1)",
 )
 def occupied_before_start(book: Book, fact: Powered) -> Iterator[str]:
-    if not _is_our_start(fact):
+    if not _is_our_start(fact) or _was_decided_before_a_restore(book, fact):
         return
     holder = status_of(book.machine(fact.machine)).get("holder") or {}
     for platform, body in book.told_platforms():
@@ -332,12 +334,16 @@ def legacy_run_kept(book: Book, fact: Powered) -> Iterator[str]:
 def free_row_at_start(book: Book, fact: Powered) -> Iterator[str]:
     if not _is_our_start(fact) or not _in_time(book, fact):
         return
+    status = status_of(book.machine(fact.machine))
     for platform, _ in book.told_platforms():
         rows = book.rows.get((platform, fact.machine))
         side = rows.side if rows else None
         if side is None or side.state is not RowState.FREE or side.machine_uid != fact.uid:
             continue
-        if side.generation >= (fact.generation or 0):
+        # By its fence: a restored etcd may give a generation again that was told free before.
+        of_now = status.get("generation") == fact.generation
+        later = side.fence >= fence(status, free=False) if of_now else True
+        if later and side.generation >= (fact.generation or 0):
             yield f"{fact.machine}: turned on while {platform} was told that it is free"
 
 
@@ -353,6 +359,11 @@ def _is_known_on(book: Book, fact: Powered) -> bool:
 
 def _is_our_start(fact: Powered) -> bool:
     return fact.on and fact.generation is not None
+
+
+def _was_decided_before_a_restore(book: Book, fact: Powered) -> bool:
+    """What such a call was decided on is no more; that it lands is repaired, as any late call."""
+    return book.restored_at is not None and fact.at - fact.lateness <= book.restored_at
 
 
 def _in_time(book: Book, fact: Powered) -> bool:

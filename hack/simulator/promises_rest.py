@@ -224,6 +224,8 @@ def trainings_are_final(book: Book, rest: Rest) -> Iterator[str]:
             if place != namespace or training is None or (platform, training) not in rest.trainings:
                 continue
             live.add((platform, training))
+            if (namespace, training) in book.said_before:
+                continue
             word = rest.trainings[platform, training]
             if (platform, training) in book.edited_trainings:
                 continue  # their own row: a person's word stays until there is a newer one of ours

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from simulator.book import Book, is_foreign, says_ours, side_fence, status_of
+from simulator.book import Book, fence, is_foreign, says_ours, side_fence, status_of
 from simulator.facts import By, RowChanged, TrainingChanged
 from simulator.promise import promise
 from trainlease.model.observed import RowState
@@ -89,8 +89,9 @@ def held_row_kept(book: Book, fact: RowChanged) -> Iterator[str]:
     status, was = status_of(machine), fact.before.side
     if machine is None or side is None or side.machine_uid != machine["metadata"]["uid"]:
         return
-    # An older claim's row may still be set free, until the new one has told occupied.
-    told = was is not None and was.generation >= status.get("generation", 0)
+    # An older claim's row may still be set free, until the new one has told occupied (by fences:
+    # a generation may be that of a claim which a restored etcd has forgotten).
+    told = was is not None and was.fence >= fence(status, free=False)
     if status.get("state") == "Claimed" and told and side.generation < status["generation"]:
         yield f"{_at(fact)}: set free by generation {side.generation}, a later one holds it"
 

@@ -61,6 +61,35 @@ def _namespace_anew(rng: Random, scenario: Scenario) -> Iterator[Deed]:
     yield Deed(_at(rng), "namespace anew", rng.choice(scenario.platforms).name, _pause(rng))
 
 
+# --- backups -------------------------------------------------------------------------------------
+
+
+def _etcd_restored(rng: Random, scenario: Scenario) -> Iterator[Deed]:
+    """What was stored since the backup is forgotten; the operators go on."""
+    at = rng.uniform(30.0, STORM - 30.0)
+    age = rng.choice((3.0, 30.0, 300.0)) * rng.random()
+    yield Deed(max(0.0, at - age), "etcd saved", "")
+    yield Deed(at, "etcd restored", "", rng.uniform(1.0, 30.0), where=_bump(rng))
+
+
+def _etcd_before_grant(rng: Random, scenario: Scenario) -> Iterator[Deed]:
+    """The backup is the last thing before a grant, and is put back in the claim or after it."""
+    age = rng.choice((0.5, 15.0, 100.0)) * rng.random()
+    what = "etcd restored from before a grant"
+    away = rng.uniform(1.0, 30.0)
+    yield Deed(rng.uniform(10.0, 300.0), what, "", away, where=f"{age:.3f} {_bump(rng)}")
+
+
+def _bump(rng: Random) -> str:
+    """Whether the versions go on from the newest ever given, or are given twice."""
+    return rng.choice(("bump", "back"))
+
+
+def _all_wiped(rng: Random, scenario: Scenario) -> Iterator[Deed]:
+    """All objects are restored as they were applied, while machines are on."""
+    yield Deed(_at(rng), "all without status", "")
+
+
 # --- people's words, taken back after a while ----------------------------------------------------
 
 
@@ -153,6 +182,9 @@ _KINDS: dict[Draw, int] = {
     _lease_anew: 3,
     _hold_anew: 3,
     _namespace_anew: 2,
+    _etcd_restored: 5,
+    _etcd_before_grant: 5,
+    _all_wiped: 3,
     _machine_changed: 8,
     _platform_changed: 6,
     _paused: 4,

@@ -216,6 +216,10 @@ class World:
         plan = next(m for m in self.scenario.machines if m.name == machine)
         return self.machines["process" if plan.leaves_record else "aws"]
 
+    def is_instance(self, machine: str) -> bool:
+        """Whether it is a cloud machine, which is on or off whoever asks."""
+        return self.provider_of(machine).flavour is Flavour.INSTANCE
+
     def uid_of(self, plural: str, namespace: str, name: str) -> str | None:
         body = self.body_of(plural, namespace, name)
         return body["metadata"]["uid"] if body else None

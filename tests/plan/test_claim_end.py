@@ -59,6 +59,12 @@ def test_an_attempt_is_lost_when(says: str, changes: dict[str, Any]) -> None:
     assert (action.outcome, action.cause) == (Outcome.LOST, Cause.MACHINE_LOST)
 
 
+def test_what_was_turned_off_without_a_decision_is_lost_and_tried_again() -> None:
+    action = decided(replace(RUNNING, view=off(an_exit(Cause.CANCELLED))))
+    assert isinstance(action, act.SetOutcome)
+    assert (action.outcome, action.cause) == (Outcome.LOST, Cause.NOT_HELD)
+
+
 @pytest.mark.parametrize("view", [None, MachineView(Power.UNKNOWN)])
 def test_an_unknown_power_decides_nothing_about_what_ran(view: MachineView | None) -> None:
     facts = replace(RUNNING, view=view)
@@ -155,6 +161,14 @@ def test_claimed_is_not_left_before_the_outcome_is_stored() -> None:
         (
             "what was started is terminated, but something else is on",
             {"never_started": False, "view": replace(on(None), exits={7: an_exit()})},
+            MachineState.STOPPING,
+        ),
+        (
+            "what was started is terminated, but a later claim is known, of a restored ledger",
+            {
+                "never_started": False,
+                "view": replace(off(), exits={7: an_exit(), 9: an_exit(generation=9)}),
+            },
             MachineState.STOPPING,
         ),
         ("nobody can say", {"never_started": False, "view": None}, MachineState.STOPPING),

@@ -10,8 +10,10 @@ from tests.builders import (
     a_fact,
     a_hold,
     a_machine,
+    an_exit,
     at,
     known,
+    off,
     on,
 )
 from tests.plan.claims import (
@@ -34,7 +36,7 @@ from tests.plan.claims import (
 
 from trainlease.model.machine_lease import Ended
 from trainlease.model.mode import Mode
-from trainlease.model.observed import RowState, Told
+from trainlease.model.observed import MachineView, Power, RowState, Told
 from trainlease.model.reasons import Cause, MachineState
 from trainlease.plan import actions as act
 from trainlease.plan.machine_facts import MachineFacts
@@ -136,6 +138,23 @@ def test_the_reaper_writes_stopping_under_a_new_generation_for(
     if want:
         status = stored(action)
         assert (status.state, status.generation) == (MachineState.STOPPING, 8)
+
+
+@pytest.mark.parametrize(
+    ("says", "view"),
+    [
+        ("a record of a later claim stands there", replace(off(), exits={9: an_exit()})),
+        ("a later claim boots there", MachineView(Power.UNKNOWN, 9)),
+        ("a later claim runs there", on(9)),
+    ],
+)
+def test_a_free_machine_of_an_older_ledger_is_observed_anew_when(
+    says: str, view: MachineView
+) -> None:
+    status = stored(decided(replace(FREE, view=view)))
+    assert status.state is MachineState.STOPPING, says
+    assert status.generation > 9
+    assert status.fence_base > FREE.status.fence_base
 
 
 # --- fences --------------------------------------------------------------------------------------
@@ -266,3 +285,19 @@ def test_only_what_the_machine_is_to_blame_for_leads_to_quarantine(
     machine = a_claimed_machine(LEASE, blamed=blamed)
     status = stored(decided(claimed(machine=machine, job=ended(**attempt), rows=TOLD_FREE)))
     assert (status.blamed, status.quarantined_until) == want
+
+
+@pytest.mark.parametrize(
+    ("says", "view", "want"),
+    [
+        ("it is off", off(), MachineState.FREE),
+        ("its holder turned it on by hand", on(None), MachineState.FREE),
+        ("a later claim is on, of which a restored ledger knows nothing", on(9), "Stopping"),
+    ],
+)
+def test_where_the_machine_of_a_hold_that_has_ended_goes_when(
+    says: str, view: MachineView, want: str
+) -> None:
+    lease = HOLD.model_copy(update={"status": HOLD.status.but(ended=Ended.EXPIRED)})
+    facts = replace(HELD, lease=lease, view=view, rows=TOLD_FREE)
+    assert stored(decided(facts)).state == want, says

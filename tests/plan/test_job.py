@@ -69,6 +69,11 @@ def test_a_new_job_begins_its_first_attempt() -> None:
     assert decided(JobFacts(job, SATURNO)) == act.CreateLease(job, 1)
 
 
+def test_a_job_restored_without_its_status_takes_no_number_that_a_lease_has_used() -> None:
+    job = a_job()
+    assert decided(JobFacts(job, SATURNO, used=2)) == act.CreateLease(job, 3)
+
+
 @pytest.mark.parametrize(
     ("says", "job", "held", "want"),
     [

@@ -12,6 +12,7 @@ from tests.builders import (
     a_job,
     a_lease,
     a_machine,
+    an_exit,
     at,
     known,
     off,
@@ -233,6 +234,11 @@ QUARANTINED: dict[str, Any] = {"quarantined_until": at(2400)}
         (UnavailableReason.QUARANTINED, a_machine(**QUARANTINED), {"view": on()}),
         (UnavailableReason.UNKNOWN_POWER, a_machine(), {"view": MachineView(Power.UNKNOWN)}),
         (UnavailableReason.UNKNOWN_POWER, a_machine(state=None), {}),
+        (
+            UnavailableReason.UNKNOWN_POWER,
+            a_machine(),
+            {"view": replace(off(), exits={99: an_exit()})},
+        ),
         (UnavailableReason.ALREADY_ON, a_machine(), {"view": on(None)}),
     ],
 )

@@ -7,11 +7,13 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.reconcile.town import OURS, Town, in_town
+from tests.reconcile.town import MACHINES, OURS, Town, in_town
 
+from trainlease.effects.kube.fake import Call
 from trainlease.effects.kube.fake_store import Snapshot
 from trainlease.effects.machines.fake_world import Course
 from trainlease.model.observed import RowState
+from trainlease.model.reasons import Cause
 from trainlease.reconcile.shelf import Restored
 
 LONG = Course(seconds=3600)
@@ -254,5 +256,83 @@ def test_an_etcd_and_a_database_that_are_both_older() -> None:
         await asyncio.sleep(60)
         await town.create_job("c")
         await until_all_done(town, "c")
+
+    in_town(scenario)
+
+
+def test_an_etcd_from_before_a_claim_whose_record_stands_there_still() -> None:
+    async def scenario(town: Town) -> None:
+        snapshot = town.kube.snapshot()
+        await town.create_job("a", pool=None, machine="gpu-1")
+        await town.until_state("a", "Succeeded")
+        await town.until_free()
+        await restore(town, snapshot, "two")
+        town.courses["b"] = Course(seconds=60, cause=Cause.EXIT_CODE, code=1)
+        await town.create_job("b", pool=None, machine="gpu-1")
+        await town.until_state("b", "Failed")
+        await town.until_free()
+
+    in_town(scenario)
+
+
+class LeasesWipedOnTheWay:
+    """The leases lose their status right before the first of them is read."""
+
+    def __init__(self, town: Town) -> None:
+        self._town = town
+        self._is_done = False
+
+    async def before(self, call: Call) -> None:
+        if call.plural == "machineleases" and call.verb == "get" and not self._is_done:
+            self._is_done = True
+            await wipe(self._town, "machineleases")
+
+    async def after(self, call: Call) -> None:
+        return
+
+
+def test_a_lease_that_is_bound_no_more_when_it_is_read_is_not_adopted() -> None:
+    async def scenario(town: Town) -> None:
+        await two_running(town)
+        await town.stop_operators()
+        await wipe(town, "machines")
+        town.start_operator("two", gate=LeasesWipedOnTheWay(town))
+        await until_all_done(town, *JOBS)
+        for name in town.machines_by_name():
+            assert all(line["generation"] > 0 for line in (await town.machine(name))["history"])
+
+    in_town(scenario)
+
+
+def test_a_finished_job_that_forgot_its_attempts_is_run_again_under_a_new_number() -> None:
+    async def scenario(town: Town) -> None:
+        await town.create_job("a")
+        await town.until_state("a", "Succeeded")
+        await town.until_free()
+        await wipe(town, "trainingjobs")
+        job = await town.until_state("a", "Succeeded")
+        assert [attempt["number"] for attempt in job["status"]["attempts"]] == [2]
+        await until_all_done(town, "a")
+
+    in_town(scenario)
+
+
+def test_an_attempt_is_not_granted_beside_an_earlier_one_whose_lease_was_restored() -> None:
+    async def scenario(town: Town) -> None:
+        await town.create_job("a")
+        await town.until_state("a", "Succeeded")
+        await town.until_free()
+        for name in town.machines_by_name():
+            await town.kube.patch("machines", "", name, {"spec": {"cordon": True}})
+        await wipe(town, "trainingjobs")
+        await town.until_state("a", "Waiting")
+        await wipe(town, "machineleases")
+        for name in town.machines_by_name():
+            await town.kube.patch("machines", "", name, {"spec": {"cordon": False}})
+        job = await town.until_state("a", "Succeeded")
+        assert [attempt["number"] for attempt in job["status"]["attempts"]] == [1]
+        await until_all_done(town, "a")
+        granted = [line for n in MACHINES for line in (await town.machine(n))["history"]]
+        assert sum(line["state"] == "Claimed" for line in granted) == 2
 
     in_town(scenario)

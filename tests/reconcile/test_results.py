@@ -85,6 +85,20 @@ async def test_a_failed_attempt_of_a_job_that_goes_on_is_ended_without_a_write(
 
 
 @in_virtual_time
+async def test_an_attempt_that_a_restored_job_brings_to_another_end_ends_its_run_so(
+    bench: Bench,
+) -> None:
+    job = a_job(attempts=[an_attempt(1, Cause.EXIT_CODE)], model="caries")
+    run_id = await bench.run_of(job)
+    await bench.results.record(job, {1: AN_EXIT})
+    again = a_job(attempts=[an_attempt(1, Cause.SUSPENDED)], model="caries")
+    assert bench.results.is_due(again)
+    await bench.results.record(again, {})
+
+    assert bench.server.runs[run_id].status is RunStatus.KILLED
+
+
+@in_virtual_time
 async def test_a_new_process_reads_an_ended_attempt_and_writes_nothing(bench: Bench) -> None:
     job = a_job(attempts=[an_attempt(1, Cause.EXIT_CODE)])
     await bench.run_of(job)

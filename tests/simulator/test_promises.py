@@ -160,6 +160,11 @@ def running_after_succeeded(outside: Outside) -> None:
     outside.observer.see(TrainingChanged(1.0, By.US, "saturno", "t-1", *words))
 
 
+def a_success_of_nothing(outside: Outside) -> None:
+    town(outside)
+    outside.write("trainingjobs", bodies.job(attempts=DONE))
+
+
 def an_outcome_overwritten(outside: Outside) -> None:
     outside.write("trainingjobs", bodies.job(attempts=DONE))
     outside.write("trainingjobs", bodies.job(attempts=[DONE[0] | {"outcome": "Lost"}]))
@@ -216,6 +221,7 @@ BREAKS: dict[Story, str] = {
     a_running_machines_row_set_free: "held-row-kept",
     written_in_observe: "observe-writes-nothing",
     running_after_succeeded: "training-forward",
+    a_success_of_nothing: "success-ran",
     an_outcome_overwritten: "outcome-once",
     a_failed_start_of_what_has_run: "start-failed-never-ran",
     finished_and_not: "finished-stays",

@@ -6,13 +6,14 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from simulator.campaign import cells
+from simulator.campaign import Report, cells
 from simulator.quiet import keep_quiet
 from simulator.runner import run, spots
+from simulator.weather import Fault
 from trainlease.model.machine import Machine
 from trainlease.model.observed import RowState, Told
 from trainlease.plan import actions as act
@@ -60,6 +61,14 @@ def test_every_action_of_the_perform_table_is_a_place_for_faults() -> None:
     want = {kind.__name__ for kind in TABLE} - {"Wait"}
     assert want <= set(spots())
     assert want == {spot for spot, _ in cells()} & want
+
+
+def test_each_action_that_may_be_decided_has_a_line_and_both_of_its_crash_points() -> None:
+    actions = set(get_args(act.Action))
+    assert actions == set(TABLE)
+    crashes = (Fault.CRASH_BEFORE, Fault.CRASH_AFTER)
+    want = {(kind.__name__, crash) for kind in actions - {act.Wait} for crash in crashes}
+    assert want <= set(Report().empty_cells)  # until a seed has hit them
 
 
 # --- a guard that is gone is seen ----------------------------------------------------------------

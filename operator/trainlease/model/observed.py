@@ -42,6 +42,11 @@ class MachineView:
     exits: Mapping[int, Exit] = field(default_factory=dict)
     detail: str = ""
 
+    @property
+    def newest(self) -> int:
+        """The newest claim of which it knows; 0 for none."""
+        return max((*self.exits, self.generation or 0))
+
 
 @dataclass(frozen=True)
 class Workload:

@@ -81,7 +81,8 @@ def _end(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action |
         return None
     is_hold = holder is not None and holder.job is None
     record = facts.exit if facts.is_off else None
-    if is_hold or facts.never_started or (record and record.cause is not Cause.MACHINE_LOST):
+    stands_there = record is not None and record.cause is not Cause.MACHINE_LOST
+    if (is_hold or facts.never_started or stands_there) and not facts.is_overtaken:
         return _free(facts, now, settings, ends.why(facts))
     return act.WriteMachine(facts.machine, ledger.stopping(facts.machine, ends.why(facts), now))
 
@@ -109,6 +110,10 @@ def _ended(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action
     record = facts.exit
     if record is None:
         return None
+    if record.cause is Cause.CANCELLED:
+        # By a call of an earlier claim, or in a life that etcd has forgotten: not the job's fault.
+        text = "it was turned off, though its end was not decided"
+        return _outcome(facts, Outcome.LOST, Cause.NOT_HELD, text, record)
     outcome = _OUTCOME_OF.get(record.cause, Outcome.FAILED)
     return _outcome(facts, outcome, record.cause, record.message, record)
 
@@ -249,6 +254,14 @@ def _free_at_last(facts: MachineFacts, now: datetime, settings: Settings) -> act
 # --- Free ----------------------------------------------------------------------------------------
 
 
+def _overtaken(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
+    """Its provider knows a later claim: the ledger was restored, and what it says is old."""
+    if facts.view is None or not facts.is_overtaken:
+        return None
+    status = ledger.overtaken(facts.machine, facts.view.newest, now)
+    return act.WriteMachine(facts.machine, status)
+
+
 def _reap(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
     """Free but on: Stopping under a new generation, and never a call to the provider from here."""
     if not facts.is_on or facts.view is None:
@@ -362,6 +375,7 @@ _STEPS: dict[MachineState | None, tuple[Step, ...]] = {
         _free_at_last,
     ),
     MachineState.FREE: (
+        _overtaken,
         _fence,
         by_hand.take_off,
         by_hand.take_over,

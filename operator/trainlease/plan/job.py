@@ -33,14 +33,16 @@ class JobFacts:
     provider says; `started` when we saw it on; `held` whether any machine is held in this job's
     name; `run_id` the open attempt's MLflow run; `wait` what the queue says, and `said` when this
     process last wrote such a reason. `lease_gone`: the open attempt is stored, and its lease is
-    gone by a live GET. `row_trouble`: why the training's own row cannot be written, empty if it
-    was, None while that is not known.
+    gone by a live GET. `used`: the highest attempt whose lease is over; a job that was restored
+    without its status may know of none. `row_trouble`: why the training's own row cannot be
+    written, empty if it was, None while that is not known.
     """
 
     job: TrainingJob
     platform: Platform | None = None
     lease: MachineLease | None = None
     lease_gone: bool = False
+    used: int = 0
     machine: Machine | None = None
     view: MachineView | None = None
     started: datetime | None = None
@@ -65,7 +67,7 @@ class JobFacts:
     @property
     def next_number(self) -> int:
         last = self.status.last_attempt
-        return last.number + 1 if last else 1
+        return max(last.number if last else 0, self.used) + 1
 
 
 Step = Callable[[JobFacts, datetime, Settings], act.Action | None]

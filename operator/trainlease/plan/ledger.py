@@ -124,6 +124,21 @@ def first_seen(machine: Machine, now: datetime) -> MachineStatus:
     )
 
 
+def overtaken(machine: Machine, known: int, now: datetime) -> MachineStatus:
+    """Free -> Stopping, under a generation above one that a provider has already known.
+
+    What was claimed under it was forgotten by a restored etcd: its records are no new claim's.
+    """
+    return _moved(
+        machine,
+        MachineState.STOPPING,
+        f"generation {known} was used before: this ledger was restored, off has to be confirmed",
+        now,
+        generation=max(generation_of(now), known + 1),
+        fence_base=max(fence_base_of(now), machine.status.fence_base),
+    )
+
+
 def stopping(machine: Machine, reason: str, now: datetime) -> MachineStatus:
     """Claimed -> Stopping: the end is decided, off is not confirmed."""
     return _moved(machine, MachineState.STOPPING, reason, now, until=None)

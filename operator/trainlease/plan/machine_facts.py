@@ -83,6 +83,11 @@ class MachineFacts:
         return self.view is not None and self.view.power is Power.OFF
 
     @property
+    def is_overtaken(self) -> bool:
+        """Whether its provider knows a later claim: then this ledger is an older one, restored."""
+        return self.view is not None and self.view.newest > self.generation
+
+    @property
     def runs(self) -> bool:
         """On, by this claim's own start."""
         return self.is_on and self.view is not None and self.view.generation == self.generation

@@ -102,6 +102,8 @@ def unavailable(
     if view is None or view.power is Power.UNKNOWN:
         detail = f": {view.detail}" if view and view.detail else ""
         return UnavailableReason.UNKNOWN_POWER, f"its provider cannot say that it is off{detail}"
+    if view.newest > status.generation:
+        return UnavailableReason.UNKNOWN_POWER, "its provider knows a later claim than its status"
     if view.power is Power.ON:
         return UnavailableReason.ALREADY_ON, "it is on, and not by a claim of ours"
     return None

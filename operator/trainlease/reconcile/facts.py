@@ -15,7 +15,7 @@ from trainlease.model.machine_lease import MachineLease
 from trainlease.model.observed import MachineView, Power
 from trainlease.model.platform import Platform
 from trainlease.model.reasons import MachineState
-from trainlease.model.training_job import TrainingJob
+from trainlease.model.training_job import TrainingJob, lease_name
 from trainlease.plan import words
 from trainlease.plan.job import JobFacts
 from trainlease.plan.leases import LeaseFacts
@@ -129,6 +129,8 @@ class Facts:
             job = await self.live(TrainingJob, lease.namespace, named.name, named.uid)
             if found is None or job is None or job.is_finished:
                 continue
+            if found.status.machine_uid != machine.uid or found.is_released:
+                continue  # restored without its status as well
             attempt = job.status.attempt(lease.spec.attempt or 0)
             platform = self._context.store.platform_of(lease.namespace)
             if platform is not None and (attempt is None or attempt.outcome is None):
@@ -153,6 +155,7 @@ class Facts:
             platform=platform,
             lease=lease,
             lease_gone=gone,
+            used=await self._used(job),
             machine=machine,
             view=self._context.memory.view(machine) if machine else None,
             started=self._context.memory.started_at(machine) if machine else None,
@@ -177,11 +180,28 @@ class Facts:
         )
         return next((x for x in found if not x.is_released), None)
 
+    async def _used(self, job: TrainingJob) -> int:
+        """The highest attempt whose lease is over; by a live read where the job does not know it.
+
+        Whoever restores a job without its status may be about to restore its leases as well.
+        """
+        leases = self._context.store.leases_of(job.uid)
+        number = max((x.spec.attempt or 0 for x in leases if x.is_released), default=0)
+        last = job.status.last_attempt
+        if number <= (last.number if last else 0):
+            return number
+        found = await self.live(
+            MachineLease, job.namespace, lease_name(job.name, number), None, job.uid
+        )
+        return number if found is None or found.is_released else 0
+
     async def _live_lease(self, job: TrainingJob, number: int) -> MachineLease | None:
         for lease in self._context.store.leases_of(job.uid):
             if lease.spec.attempt == number:
                 return lease
-        return await self.live(MachineLease, job.namespace, f"{job.name}-{number}", None, job.uid)
+        return await self.live(
+            MachineLease, job.namespace, lease_name(job.name, number), None, job.uid
+        )
 
     def _machine_of(self, lease: MachineLease | None) -> Machine | None:
         """The machine that holds this lease by its own word."""

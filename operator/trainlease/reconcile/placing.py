@@ -70,6 +70,8 @@ class Placing:
         platform = self._context.store.platform_of(job.namespace)
         if platform is None or (attempt is not None and attempt.outcome is not None):
             return None
+        if self._is_one_open(job, number):
+            return None
         trouble = self._trouble(platform)
         if trouble is None and self._lacks_its_run(job, number):
             why = self._context.results.trouble_of(job)
@@ -77,6 +79,16 @@ class Placing:
                 return None  # its run is on its way, and rings
             trouble = (WaitReason.TRACKING_UNAVAILABLE, why)
         return Candidate(lease, job, platform.name, trouble)
+
+    def _is_one_open(self, job: TrainingJob, before: int) -> bool:
+        """Whether an earlier attempt has no end: its lease may have been restored as unbound."""
+        for lease in self._context.store.leases_of(job.uid):
+            number = lease.spec.attempt or 0
+            stored = job.status.attempt(number)
+            is_over = lease.is_released or (stored is not None and stored.outcome is not None)
+            if number < before and not is_over:
+                return True
+        return False
 
     def _lacks_its_run(self, job: TrainingJob, number: int) -> bool:
         """A job that wants results is not granted a machine before its attempt has a run."""

@@ -89,6 +89,8 @@ class Results:
         self._runs: dict[AttemptId, str] = {}
         self._preparing: dict[AttemptId, asyncio.Task[None]] = {}
         self._ended: dict[AttemptId, Mapping[str, float]] = {}
+        self._ended_as: dict[AttemptId, Outcome] = {}
+        """With which outcome: a job that was restored may come to another one."""
         self._gone: dict[AttemptId, str] = {}
         self._found: dict[str, plan.Results] = {}
         self._problems: dict[str, str] = {}
@@ -153,8 +155,8 @@ class Results:
             return job.is_finished and not plan.is_known_unconfigured(job)
         if self._clock.monotonic() < self._not_before.get(job.uid, 0.0):
             return False
-        ended = (a.number for a in job.status.attempts if a.outcome is not None)
-        return job.is_finished or any((job.uid, number) not in self._ended for number in ended)
+        ended = (a for a in job.status.attempts if a.outcome is not None)
+        return job.is_finished or not all(self._is_ended(job, attempt) for attempt in ended)
 
     async def record(self, job: TrainingJob, exits: Mapping[int, Exit]) -> TrainingJobStatus | None:
         """End the runs of all ended attempts; of a finished job also record and promote.
@@ -240,13 +242,17 @@ class Results:
     async def _end_runs(self, job: TrainingJob, exits: Mapping[int, Exit]) -> None:
         for attempt in job.status.attempts:
             key = (job.uid, attempt.number)
-            if attempt.outcome is not None and key not in self._ended:
+            if attempt.outcome is not None and not self._is_ended(job, attempt):
                 self._ended[key] = await self._end_run(job, attempt, exits.get(attempt.number))
+                self._ended_as[key] = attempt.outcome
         if not job.is_finished:
             return
         for key in [k for k in self._runs if k[0] == job.uid and not job.status.attempt(k[1])]:
             await self._kill(self._runs[key])
             del self._runs[key]
+
+    def _is_ended(self, job: TrainingJob, attempt: Attempt) -> bool:
+        return self._ended_as.get((job.uid, attempt.number)) is attempt.outcome
 
     async def _end_run(
         self, job: TrainingJob, attempt: Attempt, exit_: Exit | None
@@ -370,7 +376,7 @@ class Results:
             return
         for key in [k for k in self._preparing if k[0] == uid]:
             self._preparing.pop(key).cancel()
-        for of_attempts in (self._runs, self._ended, self._gone):
+        for of_attempts in (self._runs, self._ended, self._ended_as, self._gone):
             _drop(of_attempts, uid)
         of_job: dict[str, Any]
         for of_job in (self._found, self._problems, self._not_before):

@@ -1,0 +1,91 @@
+"""What a restored etcd has forgotten may come again; what machines and rows have is promised on."""
+
+from typing import Any
+
+from tests.simulator import bodies
+from tests.simulator.bodies import HELD_ROWS, Outside
+
+from simulator.facts import Body, By, Restored, RunMade
+from trainlease.model.observed import RowState
+
+CLAIM: dict[str, Any] = {
+    "state": "Claimed",
+    "generation": 1,
+    "fenceBase": 0,
+    "holder": bodies.holder(),
+}
+FREE: dict[str, Any] = {"state": "Free", "generation": 0, "fenceBase": 0}
+STARTED = [{"number": 1, "started": "2026-11-22T12:00:00Z"}]
+
+
+def objects(
+    machine: dict[str, Any], lease: dict[str, Any], job: dict[str, Any]
+) -> list[tuple[str, Body]]:
+    return [
+        ("platforms", bodies.platform()),
+        ("machines", bodies.machine(**machine)),
+        ("machineleases", bodies.lease(**lease)),
+        ("trainingjobs", bodies.job(**job)),
+    ]
+
+
+BOUND: dict[str, Any] = {"machine": "gpu-1", "generation": 1, "machineUid": "uid-gpu-1"}
+BEFORE_THE_GRANT = objects(FREE, {}, {})
+IN_THE_CLAIM = objects(CLAIM, BOUND, {"attempts": STARTED})
+
+
+def running() -> Outside:
+    outside = Outside()
+    for plural, body in IN_THE_CLAIM:
+        outside.write(plural, body, By.PERSON)
+    outside.observer.see(RunMade(0.0, "uid-caries", 1))
+    outside.row(HELD_ROWS)
+    outside.power(True)
+    return outside
+
+
+def test_a_start_that_no_object_knows_any_more_may_come_again() -> None:
+    outside = running()
+    outside.observer.see(Restored(outside.at, BEFORE_THE_GRANT))
+    outside.power(False, by=By.ITSELF)
+    outside.write("machines", bodies.machine(**CLAIM))
+    outside.write("machineleases", bodies.lease(**BOUND))
+    outside.row(bodies.rows(RowState.OCCUPIED, RowState.OCCUPIED, 4))
+    outside.power(True)
+    assert outside.broken == []
+
+
+def test_a_start_that_an_object_still_knows_may_not() -> None:
+    outside = running()
+    outside.observer.see(Restored(outside.at, IN_THE_CLAIM))
+    outside.power(False, by=By.ITSELF)
+    outside.power(True)
+    assert "one-start" in outside.broken
+
+
+def test_what_was_told_in_a_life_that_is_forgotten_must_be_told_again() -> None:
+    outside = running()
+    outside.observer.see(Restored(outside.at, BEFORE_THE_GRANT))
+    outside.power(False, by=By.ITSELF)
+    outside.write("machines", bodies.machine(**CLAIM))
+    outside.write("machineleases", bodies.lease(**BOUND))
+    outside.power(True)
+    assert outside.broken == ["occupied-before-start"]
+
+
+def test_what_runs_unknown_to_the_backup_must_still_be_off_before_free() -> None:
+    outside = running()
+    stopping: dict[str, Any] = {"state": "Stopping", "generation": 1, "fenceBase": 0}
+    outside.observer.see(Restored(outside.at, objects(stopping, BOUND, {})))
+    outside.row(bodies.FREE_ROWS)
+    outside.write("machines", bodies.machine(**stopping | {"state": "Free"}))
+    assert "off-before-free" in outside.broken
+
+
+def test_an_object_that_lost_its_status_is_forgotten_as_by_a_backup() -> None:
+    outside = running()
+    outside.power(False, by=By.ITSELF)
+    for plural, body in objects({}, {}, {}):
+        outside.write(plural, body, By.PERSON)
+    assert not outside.observer.book.started_on
+    assert outside.observer.book.highest["uid-gpu-1"] == 1
