@@ -236,7 +236,7 @@ class Deeds:
         The gateway stores it; whoever is not named by the ledger is not believed.
         """
         world = self._world
-        if world.on().get(workload.machine) != workload.generation:
+        if world.generation_on(workload.machine) != workload.generation:
             return
         world.grounds.later(_AGENT_RETRY, self._finish_call, workload, behaviour)
         if world.kube_server.health is not Health.UP or not self._is_named(workload):

@@ -28,6 +28,9 @@ class KubeDeeds:
         self.acts: dict[str, Callable[[Deed], None]] = {
             "machine without status": lambda deed: self._wipe("machines", "", deed.who),
             "machine anew": lambda deed: self._make_anew("machines", "", deed.who, deed.length),
+            "machine replaced": lambda deed: self._replace(deed.who),
+            "machine twice": self._make_twin,
+            "all anew": self._all_anew,
             "platform anew": lambda deed: self._make_anew("platforms", "", deed.who, deed.length),
             "job anew": lambda deed: self._make_anew("trainingjobs", *_split(deed), deed.length),
             "lease anew": self._lease_anew,
@@ -84,6 +87,48 @@ class KubeDeeds:
         world.coming -= 1
         if now is None:  # else somebody was quicker, or a backup
             finish(world.kube.create(plural, as_applied(old)))
+
+    def _replace(self, name: str) -> None:
+        """Without its finalizer: what runs is not waited for."""
+        world, body = self._world, self._body("machines", "", name)
+        if not world.is_instance(name):  # processes are known by the uid of their Machine alone
+            world.provider_of(name).lose(world.machine_uids[name])
+        self._remove("machines", body)
+        finish(world.kube.create("machines", as_applied(body)))
+
+    def _remove(self, plural: str, body: dict[str, Any]) -> None:
+        kube, meta = self._world.kube, body["metadata"]
+        key = plural, meta.get("namespace", ""), meta["name"]
+        if meta.get("finalizers"):
+            finish(kube.patch(*key, {"metadata": {"finalizers": []}}))
+        if self._world.body_of(*key) is not None:  # else it went with its last finalizer
+            finish(kube.delete(*key, meta["uid"]))
+
+    def _make_twin(self, deed: Deed) -> None:
+        world, body = self._world, as_applied(self._body("machines", "", deed.who))
+        name = world.name_twin(deed.who)
+        if world.body_of("machines", "", name) is not None:
+            raise NotFound(f"{deed.who} has a twin already")
+        twin = finish(world.kube.create("machines", body | {"metadata": {"name": name}}))
+        world.grounds.later(deed.length, self._take_away, name, twin["metadata"]["uid"])
+
+    def _take_away(self, name: str, uid: str) -> None:
+        if self._world.uid_of("machines", "", name) == uid:
+            finish(self._world.kube.delete("machines", "", name, uid))
+
+    def _all_anew(self, deed: Deed) -> None:
+        """All but the leases of attempts, which nobody has a file of; none has a status."""
+        world = self._world
+        plurals = ("machineleases", "trainingjobs", "machines", "platforms")
+        old = [(plural, body) for plural in plurals for body in world.kube.objects(plural)]
+        for name, uid in world.machine_uids.items():
+            if not world.is_instance(name):
+                world.provider_of(name).lose(uid)
+        for plural, body in old:
+            self._remove(plural, body)
+        for plural, body in reversed(old):
+            if not body["metadata"].get("ownerReferences"):
+                finish(world.kube.create(plural, as_applied(body)))
 
     def _lease_anew(self, deed: Deed) -> None:
         """The lease of the job's newest attempt, whichever that is."""

@@ -68,8 +68,9 @@ class Restores:
     def _bring_back(self, name: str, uid: str) -> None:
         """Processes are known by the uid of their Machine alone: a person ends what has no name."""
         world = self._world
-        if world.machine_uids[name] != uid and not world.is_instance(name):
-            world.provider_of(name).lose(world.machine_uids[name])
+        last = world.machine_uids.get(name, uid)
+        if last != uid and not world.is_instance(name):
+            world.provider_of(name).lose(last)
         world.machine_uids[name] = uid
 
     def _collect(self) -> None:

@@ -34,6 +34,24 @@ def _machine_anew(rng: Random, scenario: Scenario) -> Iterator[Deed]:
     yield Deed(_at(rng), "machine anew", rng.choice(scenario.machines).name, _pause(rng))
 
 
+def _machine_replaced(rng: Random, scenario: Scenario) -> Iterator[Deed]:
+    """The same in a hurry: without its finalizer, so at once, whatever runs there."""
+    yield Deed(_at(rng), "machine replaced", rng.choice(scenario.machines).name)
+
+
+def _machine_twice(rng: Random, scenario: Scenario) -> Iterator[Deed]:
+    """A second Machine is applied for one cloud instance, and taken away again after a while."""
+    at, length = _while(rng)
+    names = [m.name for m in scenario.machines if not m.leaves_record]
+    for name in names[:1]:
+        yield Deed(at, "machine twice", name, length)
+
+
+def _all_anew(rng: Random, scenario: Scenario) -> Iterator[Deed]:
+    """All objects are deleted and applied again from their files, whatever runs."""
+    yield Deed(_at(rng), "all anew", "")
+
+
 def _platform_anew(rng: Random, scenario: Scenario) -> Iterator[Deed]:
     yield Deed(_at(rng), "platform anew", rng.choice(scenario.platforms).name, _pause(rng))
 
@@ -177,6 +195,9 @@ def _while(rng: Random) -> tuple[float, float]:
 _KINDS: dict[Draw, int] = {
     _status_lost: 4,
     _machine_anew: 4,
+    _machine_replaced: 3,
+    _machine_twice: 4,
+    _all_anew: 2,
     _platform_anew: 3,
     _job_anew: 3,
     _lease_anew: 3,

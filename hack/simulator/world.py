@@ -59,6 +59,8 @@ of the leader's Lease, half of all calls: there are still two tries before it ru
 _AUTHORS = {ADMIN: By.PERSON, COLLECTOR: By.CONTROLLER}
 _POWERED = {Who.US: By.US, Who.LEGACY: By.LEGACY, Who.ITSELF: By.ITSELF}
 _SKEW = 0.5
+_TWIN = "-again"
+_GARBAGE = 5.0
 _SHORT = 20.0
 _CODES = {Cause.COMPLETED: 0, Cause.OUT_OF_MEMORY: 137, Cause.EXIT_CODE: 1}
 
@@ -213,8 +215,18 @@ class World:
 
     def provider_of(self, machine: str) -> FakeMachines:
         """The machines among which this one is."""
-        plan = next(m for m in self.scenario.machines if m.name == machine)
+        plan = next(m for m in self.scenario.machines if m.name == machine.removesuffix(_TWIN))
         return self.machines["process" if plan.leaves_record else "aws"]
+
+    def name_twin(self, machine: str) -> str:
+        """The name of a second Machine on the same hardware."""
+        name = f"{machine}{_TWIN}"
+        self.provider_of(machine).twins[name] = machine
+        return name
+
+    def generation_on(self, machine: str) -> int | None:
+        """The claim by which the hardware of this Machine is on, if it is by one."""
+        return self.on().get(machine.removesuffix(_TWIN))
 
     def is_instance(self, machine: str) -> bool:
         """Whether it is a cloud machine, which is on or off whoever asks."""
@@ -262,6 +274,8 @@ class World:
             self.machine_uids[name] = body["metadata"]["uid"]
         if plural == "trainingjobs" and after is None:
             self.grounds.later(self.rng.uniform(0.05, 5.0), self._collect)
+        elif plural == "machineleases" and before is None:  # its owner may have gone before
+            self.grounds.later(_GARBAGE, self._collect)
 
     def _collect(self) -> None:
         self.kube.collect_garbage()

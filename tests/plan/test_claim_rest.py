@@ -301,3 +301,17 @@ def test_where_the_machine_of_a_hold_that_has_ended_goes_when(
     lease = HOLD.model_copy(update={"status": HOLD.status.but(ended=Ended.EXPIRED)})
     facts = replace(HELD, lease=lease, view=view, rows=TOLD_FREE)
     assert stored(decided(facts)).state == want, says
+
+
+@pytest.mark.parametrize("facts", [FREE, STOPPING], ids=["free", "stopping"])
+def test_what_may_be_on_by_another_machine_of_the_same_hardware_is_left_alone(
+    facts: MachineFacts,
+) -> None:
+    nobodys = decided(replace(facts, view=on(None)))
+    assert isinstance(nobodys, act.WriteMachine | act.Tell | act.TurnOff)
+    twins = replace(facts, view=on(None), is_twins=True, rows=TOLD_FREE)
+    action = decided(twins, at(3600))
+    assert not isinstance(action, act.TurnOff)
+    assert not (
+        isinstance(action, act.WriteMachine) and stored(action).state is STOPPING.status.state
+    )

@@ -52,7 +52,7 @@ def entry(state: RowState, generation: int = 5) -> LedgerEntry:
 
 def side(state: RowState, generation: int, uid: str = UID) -> SideRow:
     fence = 2 * generation + (1 if state is FREE else 0)
-    return SideRow("here", "gpu-1", uid, fence, generation, state, "", "", None)
+    return SideRow("here", "gpu-1", uid, fence, generation, state, "", "lease", None)
 
 
 def rows(
@@ -361,3 +361,10 @@ def test_an_occupied_in_step_stands_in_both_rows(what: LedgerEntry, before: Mach
     verdict = judge(what, before)
     if what.state is OCCUPIED and verdict.told is Told.IN_STEP:
         assert is_ours(written(what, before, verdict.write))
+
+
+def test_a_fence_that_another_claim_of_ours_has_had_is_left_behind() -> None:
+    stored = replace(side(OCCUPIED, 5), lease_uid="of a claim that a restored etcd has forgotten")
+    verdict = judge(entry(OCCUPIED, 5), rows(OCCUPIED, stored))
+    assert (verdict.write, verdict.told) == (Write.NOTHING, Told.FENCED)
+    assert verdict.stored_fence == stored.fence + 1  # its free may be on the way

@@ -354,6 +354,29 @@ def test_the_older_of_two_machines_on_one_instance_is_the_one(
     assert plan.older_twin(mine, [mine, *others]) == want, says
 
 
+@pytest.mark.parametrize(
+    ("says", "other", "want"),
+    [
+        ("the older one looks after it", a_machine("old", created=at(-9), spec=AWS), True),
+        ("the younger one is at rest", a_machine("new", created=at(9), spec=AWS), False),
+        (
+            "the younger one has a claim of its own",
+            a_machine("new", created=at(9), spec=AWS, state=MachineState.CLAIMED),
+            True,
+        ),
+        (
+            "the younger one is being turned off",
+            a_machine("new", created=at(9), spec=AWS, state=MachineState.STOPPING),
+            True,
+        ),
+        ("another machine", a_machine("old", created=at(-9)), False),
+    ],
+)
+def test_what_is_on_there_may_be_by_a_twin_when(says: str, other: Machine, want: bool) -> None:
+    mine = a_machine("mine", spec=AWS)
+    assert plan.may_be_a_twins(mine, [mine, other]) is want, says
+
+
 def test_a_machine_that_is_left_on_because_a_database_is_away_says_so_and_what_to_do() -> None:
     why = said(FREE, LATAM_DOWN, view=on(None)).why
     assert "left on until latam can be asked whose run it is" in why

@@ -219,7 +219,7 @@ def _turn_off(facts: MachineFacts, now: datetime, settings: Settings) -> act.Act
         return None
     if view.generation is not None:  # on, or on its way there: a boot that hangs is ended too
         return act.TurnOff(facts.machine)
-    if rows.foreign_owner(facts.rows):
+    if facts.is_twins or rows.foreign_owner(facts.rows):
         return None
     telling = _tell(facts, now, RowState.OCCUPIED)
     if telling is not None:
@@ -235,7 +235,8 @@ def _cool_down(facts: MachineFacts, now: datetime, settings: Settings) -> act.Ac
 
     Counted anew by each process: what another one stored, it stored by another clock.
     """
-    elsewhere = facts.is_on and rows.foreign_owner(facts.rows) is not None
+    theirs = facts.is_twins or rows.foreign_owner(facts.rows) is not None
+    elsewhere = facts.is_on and theirs
     vouched = by_hand.is_vouched(facts, now, settings)
     if not facts.is_off and not elsewhere and not vouched:
         return act.Wait()
@@ -317,7 +318,7 @@ def _free(facts: MachineFacts, now: datetime, settings: Settings, why: str) -> a
 def _is_nobodys(facts: MachineFacts) -> bool:
     """Every database was read since it was seen on, and none says that another program has it."""
     known = all(p.compared and not p.is_down for p in facts.platforms)
-    return known and rows.foreign_owner(facts.rows) is None
+    return known and rows.foreign_owner(facts.rows) is None and not facts.is_twins
 
 
 def _outcome(

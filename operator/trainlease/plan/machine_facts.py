@@ -25,6 +25,7 @@ class MachineFacts:
     `telling`: the fence that is on its way to each platform now. `off_for`, `stood_for`: for how
     long this process has seen it off without a break, and its ledger stand as it does; not by the
     wall clock, which may be wrong, or another's.
+    `is_twins`: what is on there by no claim of its own may be another Machine's on the same hardware.
     """
 
     cluster: str
@@ -40,6 +41,7 @@ class MachineFacts:
     seen_on: bool = False
     off_for: timedelta | None = None
     stood_for: timedelta = timedelta(0)
+    is_twins: bool = False
     adoptable: tuple[MachineLease, TrainingJob, str] | None = None
 
     @property

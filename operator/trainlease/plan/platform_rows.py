@@ -7,6 +7,8 @@ writes (`judge`) and beside a plain read (`knowledge`).
 Not in here: whom to tell and when (plan.rows, plan.claim), and how it is written (effects).
 """
 
+from dataclasses import replace
+
 from trainlease.model.observed import (
     OUR_MARK,
     LedgerEntry,
@@ -132,6 +134,10 @@ def _same_fence(entry: LedgerEntry, rows: MachineRows) -> Verdict:
         return _answer(rows, Write.NOTHING, Told.FENCED)
     if entry.state is RowState.FREE:
         return _answer(rows, Write.NOTHING, Told.IN_STEP)
+    if side.lease_uid != entry.lease_uid:
+        # A claim that a restored etcd has forgotten had this fence, and the *free* of it may be on
+        # its way: ours must be above that.
+        return replace(_answer(rows, Write.NOTHING, Told.FENCED), stored_fence=side.fence + 1)
     if is_foreign(rows):
         return _answer(rows, Write.NOTHING, Told.FOREIGN)
     freed = rows.own is RowState.FREE

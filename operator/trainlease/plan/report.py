@@ -125,6 +125,20 @@ def older_twin(machine: Machine, machines: Iterable[Machine]) -> str | None:
     return min((o for o in older if o < mine), default=(None, None))[1]
 
 
+def may_be_a_twins(machine: Machine, machines: Iterable[Machine]) -> bool:
+    """Whether what is on there may be by another Machine on the same instance.
+
+    The older one looks after what is nobody's; the younger has an eye for its own claims only.
+    """
+    aws = machine.spec.aws
+    if aws is None:
+        return False
+    twins = [m for m in machines if m.uid != machine.uid and m.spec.aws == aws]
+    if older_twin(machine, twins) is not None:
+        return True
+    return any(m.status.state in (MachineState.CLAIMED, MachineState.STOPPING) for m in twins)
+
+
 def _is_being_told(
     machine: Machine, platforms: Iterable[PlatformFact], rows_: Rows, telling: Mapping[str, int]
 ) -> bool:

@@ -16,7 +16,7 @@ from trainlease.model.observed import MachineView, Power
 from trainlease.model.platform import Platform
 from trainlease.model.reasons import MachineState
 from trainlease.model.training_job import TrainingJob, lease_name
-from trainlease.plan import words
+from trainlease.plan import report, words
 from trainlease.plan.job import JobFacts
 from trainlease.plan.leases import LeaseFacts
 from trainlease.plan.machine_facts import MachineFacts
@@ -57,6 +57,7 @@ class Facts:
             seen_on=claim in memory.started,
             off_for=memory.off_for(machine, tick),
             stood_for=memory.stood_for(machine, tick),
+            is_twins=report.may_be_a_twins(machine, self._context.store.machines.values()),
             adoptable=None if machine.status.state else await self._adoptable(machine),
         )
 
@@ -178,7 +179,10 @@ class Facts:
         found = (
             x for x in self._context.store.leases_of(job.uid) if (x.spec.attempt or 0) >= first_open
         )
-        return next((x for x in found if not x.is_released), None)
+        # One at most, but for leases that were restored as unbound.
+        return min(
+            (x for x in found if not x.is_released), key=lambda x: not x.is_bound, default=None
+        )
 
     async def _used(self, job: TrainingJob) -> int:
         """The highest attempt whose lease is over; by a live read where the job does not know it.

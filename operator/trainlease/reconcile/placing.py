@@ -70,7 +70,7 @@ class Placing:
         platform = self._context.store.platform_of(job.namespace)
         if platform is None or (attempt is not None and attempt.outcome is not None):
             return None
-        if self._is_one_open(job, number):
+        if self._has_another_turn(job, number):
             return None
         trouble = self._trouble(platform)
         if trouble is None and self._lacks_its_run(job, number):
@@ -80,13 +80,20 @@ class Placing:
             trouble = (WaitReason.TRACKING_UNAVAILABLE, why)
         return Candidate(lease, job, platform.name, trouble)
 
-    def _is_one_open(self, job: TrainingJob, before: int) -> bool:
-        """Whether an earlier attempt has no end: its lease may have been restored as unbound."""
+    def _has_another_turn(self, job: TrainingJob, number: int) -> bool:
+        """Whether another attempt is under way: leases may have been restored as unbound.
+
+        The bound one goes first, then the earliest; what is earlier than the job's last is over.
+        """
+        last = job.status.last_attempt.number if job.status.last_attempt else 0
+        if number < last:
+            return True
         for lease in self._context.store.leases_of(job.uid):
-            number = lease.spec.attempt or 0
-            stored = job.status.attempt(number)
+            other = lease.spec.attempt or 0
+            stored = job.status.attempt(other)
             is_over = lease.is_released or (stored is not None and stored.outcome is not None)
-            if number < before and not is_over:
+            goes_first = lease.is_bound or last <= other < number
+            if other != number and not is_over and goes_first:
                 return True
         return False
 
