@@ -25,7 +25,8 @@ class MachineFacts:
     `telling`: the fence that is on its way to each platform now. `off_for`, `stood_for`: for how
     long this process has seen it off without a break, and its ledger stand as it does; not by the
     wall clock, which may be wrong, or another's.
-    `is_twins`: what is on there by no claim of its own may be another Machine's on the same hardware.
+    `is_twins`: what is on there by no claim of its own may be another Machine's, on the same
+    hardware.
     """
 
     cluster: str
