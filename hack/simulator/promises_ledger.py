@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from simulator.book import Book, attempt_of, fence, is_true, status_of
+from simulator.book import Book, attempt_of, fence, is_true, says_ours, status_of
 from simulator.facts import Body, By, Powered, Wrote
 from simulator.promise import promise
 from trainlease.model.observed import RowState
@@ -292,7 +292,8 @@ def occupied_before_start(book: Book, fact: Powered) -> Iterator[str]:
         own = holder.get("jobUid") == fact.job_uid and holder.get("platform") == platform
         if confirm != "All" and not (confirm == "Own" and own):
             continue
-        if fact.generation not in book.told[platform, fact.machine, fact.uid]:
+        told = fact.generation in book.told[platform, fact.machine, fact.uid]
+        if not told and not _stands_occupied(book, fact, platform):
             yield f"{fact.machine}: generation {fact.generation} started, {platform} not occupied"
 
 
@@ -364,6 +365,16 @@ def _is_our_start(fact: Powered) -> bool:
 def _was_decided_before_a_restore(book: Book, fact: Powered) -> bool:
     """What such a call was decided on is no more; that it lands is repaired, as any late call."""
     return book.restored_at is not None and fact.at - fact.lateness <= book.restored_at
+
+
+def _stands_occupied(book: Book, fact: Powered, platform: str) -> bool:
+    """Whether the row says so of this very claim: told in a life that etcd has forgotten."""
+    status, rows = status_of(book.machine(fact.machine)), book.rows.get((platform, fact.machine))
+    if rows is None or not says_ours(rows, book.limits.cluster) or rows.side is None:
+        return False
+    side, holder = rows.side, status.get("holder") or {}
+    same_fence = side.fence == fence(status, free=False)
+    return same_fence and (side.machine_uid, side.lease_uid) == (fact.uid, holder.get("uid"))
 
 
 def _in_time(book: Book, fact: Powered) -> bool:

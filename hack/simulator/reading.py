@@ -33,7 +33,7 @@ def read_all(world: World, *, first: bool) -> Rest:
             for model, found in sorted(mlflow.models.items())
         },
         trainings=world.databases.trainings(),
-        machine_on=world.on(),
+        machine_on=world.on_by_present(),
         claimed_by_legacy=world.databases.taken,
         busy=(_busy(world) if first else frozenset()) | _held_by_a_wrong_clock(world),
         quarantined=_quarantined(world),

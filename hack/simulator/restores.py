@@ -71,7 +71,7 @@ class Restores:
         last = world.machine_uids.get(name, uid)
         if last != uid and not world.is_instance(name):
             world.provider_of(name).lose(last)
-        world.machine_uids[name] = uid
+        world.is_now(name, uid)
 
     def _collect(self) -> None:
         self._world.kube.collect_garbage()

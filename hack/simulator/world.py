@@ -243,6 +243,19 @@ class World:
         """Machines that are on, with the generation that turned them on (None: not ours)."""
         return {name: g for machines in self.machines.values() for name, g in machines.on().items()}
 
+    def on_by_present(self) -> dict[str, int | None]:
+        """The same; what a Machine turned on that is no more is nobody's."""
+        uids = {body["metadata"]["uid"] for _, body in self.observer.book.machines()}
+        found = (machines.on(uids) for machines in self.machines.values())
+        return {name: generation for on in found for name, generation in on.items()}
+
+    def is_now(self, machine: str, uid: str) -> None:
+        """The Machine of this name has this uid: agents of another are believed no more."""
+        if self.machine_uids.get(machine, uid) != uid:
+            self.short_runs = {run for run in self.short_runs if run[0] != machine}
+        self.machine_uids[machine] = uid
+        self.provider_of(machine).names[uid] = machine
+
     # -- what happens becomes facts --------------------------------------------------------------
 
     def see(self, fact: Fact, line: str, more: str = "", text: str = "") -> None:
@@ -271,7 +284,7 @@ class World:
         self.see(fact, line, more, text)
         self.operators.tell(verb, plural, body)
         if plural == "machines":
-            self.machine_uids[name] = body["metadata"]["uid"]
+            self.is_now(name, body["metadata"]["uid"])
         if plural == "trainingjobs" and after is None:
             self.grounds.later(self.rng.uniform(0.05, 5.0), self._collect)
         elif plural == "machineleases" and before is None:  # its owner may have gone before

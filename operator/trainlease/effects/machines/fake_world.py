@@ -15,7 +15,7 @@ instance, though not as its own; of objects it sees its own alone.
 
 import asyncio
 import contextvars
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from math import inf
@@ -136,8 +136,8 @@ class FakeMachines:
         self._clock = clock
         self._journal: Journal = journal or (lambda _: None)
         self._hosts: dict[str, _Host] = {}
-        self._names: dict[str, str] = {}
-        """By machine uid."""
+        self.names: dict[str, str] = {}
+        """Of each Machine that was heard of, by its uid."""
         self._bells: list[tuple[Doorbell, contextvars.Context]] = []
 
     # -- what others do to a machine -------------------------------------------------------------
@@ -170,10 +170,13 @@ class FakeMachines:
         if host.legacy:
             self._end_legacy(uid, Who.ITSELF)
 
-    def on(self) -> dict[str, int | None]:
-        """Machines that are on, by name, with the oldest claim that runs (None: not ours)."""
+    def on(self, present: Container[str] | None = None) -> dict[str, int | None]:
+        """Machines that are on, by name, with the oldest claim that runs (None: not ours).
+
+        `present`: the uids of the Machines that there are; a claim of another is nobody's.
+        """
         return {
-            h.name: min((generation for _, generation in h.runs), default=None)
+            h.name: min((g for uid, g in h.runs if present is None or uid in present), default=None)
             for h in self._hosts.values()
             if h.is_on
         }
@@ -292,7 +295,9 @@ class FakeMachines:
 
     def _host(self, uid: str, name: str = "") -> _Host:
         """The hardware of this Machine, which is known by its name once that was heard."""
-        name = self._names.setdefault(uid, name or uid)
+        if name:
+            self.names[uid] = name
+        name = self.names.get(uid, uid)
         hardware = self.twins.get(name, name)
         return self._hosts.setdefault(hardware, _Host(hardware))
 
