@@ -53,6 +53,8 @@ class Limits:
     """The longest that a call in flight may take to land: the cool-down outlasts it."""
     compare_every: float = 100.0
     """The longest until an operator reads what others have done to a database."""
+    hearsay: float = 160.0
+    """The longest until an operator whose watch is dead knows what people have written."""
     letting_go: float = 600.0
     """The longest that a Machine or a Platform is held back by a database, or by its jobs."""
 
@@ -99,6 +101,8 @@ class Book:
         """(job uid, attempt) that have an MLflow run."""
         self.jobs_made: dict[Key, int] = defaultdict(int)
         """(namespace, training) -> how many jobs were made for it."""
+        self.told_since: dict[str, float] = {}
+        """Platform -> since when it is there again, or is to be written to again."""
         self.asked_anew: set[Key] = set()
         """(namespace, training) for which another job was made, and of which nothing was said."""
         self.said_before: set[Key] = set()
@@ -125,6 +129,10 @@ class Book:
             if body["spec"].get("mode") == "Enforce"
             and not body["metadata"].get("deletionTimestamp")
         )
+
+    def is_new(self, platform: str, now: float) -> bool:
+        """Whether an operator may not yet know that it is to be written to."""
+        return now - self.told_since.get(platform, -inf) < self.limits.hearsay
 
     def machine(self, name: str) -> Body | None:
         return self.objects["machines"].get(("", name))
@@ -200,6 +208,8 @@ class Book:
         kind[fact.namespace, fact.name] = fact.after
         if fact.by is By.PERSON and status_of(fact.before) and not status_of(fact.after):
             self._forget()
+        if fact.plural == "platforms" and not _is_enforced(fact.before):
+            self.told_since[fact.name] = fact.at if fact.name in self.told_since else -inf
         if fact.plural == "machines":
             uid = fact.after["metadata"]["uid"]
             generation = status_of(fact.after).get("generation", 0)
@@ -268,6 +278,7 @@ class Book:
         What rows, machines and MLflow have is not forgotten, and no promise about them is.
         """
         self.restored_at = fact.at
+        lived = {job["metadata"]["uid"] for job in self.objects["trainingjobs"].values()}
         self.objects.clear()
         self.going.clear()
         for plural, body in fact.objects:
@@ -276,6 +287,9 @@ class Book:
             self.objects[plural][key] = body
             if meta.get("deletionTimestamp"):
                 self.going[plural, *key] = fact.at
+            training = body.get("spec", {}).get("externalId")
+            if plural == "trainingjobs" and training and meta["uid"] not in lived:
+                self.said_before.add((key[0], training))  # it was gone, and so it was swept
         self._forget()
 
     def _forget(self) -> None:
@@ -342,6 +356,10 @@ def _is_anothers(fact: RowChanged) -> bool:
 def has_place_for_us(rows: MachineRows | None) -> bool:
     """Whether a machine's rows may be written at all: one is there, and no other cluster's."""
     return rows is not None and rows.own is not None and not rows.other_clusters
+
+
+def _is_enforced(platform: Body | None) -> bool:
+    return platform is not None and platform["spec"].get("mode") == "Enforce"
 
 
 def is_foreign(rows: MachineRows | None) -> bool:

@@ -204,6 +204,8 @@ def free_told_or_owed(book: Book, fact: Wrote) -> Iterator[str]:
         rows = book.rows.get((platform, fact.name))
         if rows is None or rows.own is None or platform in debts:
             continue
+        if book.is_new(platform, fact.at):
+            continue  # at rest its rows are what the ledger says
         if book.is_another_clusters(platform, fact.name, fact.at):
             continue  # a condition, no debt
         told = book.was_told(platform, fact.name, want, fact.at)
