@@ -41,6 +41,7 @@ class Deeds:
         self._gateway = world.kube.client_for(GATEWAY)
         self._machine_deeds = MachineDeeds(world)
         world.finished = self._finish_call
+        self._kube_deeds = KubeDeeds(world)
         self._acts: dict[str, Act] = {
             "suspend": lambda deed: self._set_job(deed.who, {"suspend": True}),
             "resume": lambda deed: self._set_job(deed.who, {"suspend": False}),
@@ -63,7 +64,7 @@ class Deeds:
             **DatabaseDeeds(world).acts,
             **self._machine_deeds.acts,
             **PeopleDeeds(world).acts,
-            **KubeDeeds(world).acts,
+            **self._kube_deeds.acts,
             MAKES_TWICE: self._double,
             CLOCK_SET: lambda deed: world.set_clock(deed.who, deed.length),
         }
@@ -111,6 +112,7 @@ class Deeds:
         world = self._world
         world.weather.is_stormy = False
         world.operators.thaw_all()
+        self._kube_deeds.settle()
         self._machine_deeds.heal()
         self._single()
         for server in (world.kube_server, world.mlflow_server, world.power_server):

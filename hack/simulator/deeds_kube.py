@@ -25,6 +25,8 @@ class KubeDeeds:
     def __init__(self, world: World) -> None:
         self._world = world
         self._restores = Restores(world)
+        self._undone: list[tuple[str, str, dict[str, Any]]] = []
+        """What takes back each change, in their order: a backup may bring the change again."""
         self.acts: dict[str, Callable[[Deed], None]] = {
             "machine without status": lambda deed: self._wipe("machines", "", deed.who),
             "machine anew": lambda deed: self._make_anew("machines", "", deed.who, deed.length),
@@ -168,13 +170,21 @@ class KubeDeeds:
         wish: dict[str, Any] = json.loads(deed.where)
         before = {key: spec.get(key) for key in wish}
         self._patch(plural, deed.who, {"spec": wish})
-        self._world.grounds.later(deed.length, self._patch, plural, deed.who, {"spec": before})
+        self._take_back_later(deed, plural, {"spec": before})
 
     def _pause(self, plural: str, deed: Deed) -> None:
         self._body(plural, "", deed.who)
         self._patch(plural, deed.who, {"metadata": {"annotations": {PAUSED: "true"}}})
-        go_on = {"metadata": {"annotations": {PAUSED: None}}}
-        self._world.grounds.later(deed.length, self._patch, plural, deed.who, go_on)
+        self._take_back_later(deed, plural, {"metadata": {"annotations": {PAUSED: None}}})
+
+    def settle(self) -> None:
+        """The storm is over: what was changed for a while is as it was, whatever was restored."""
+        for plural, name, patch in reversed(self._undone):
+            self._patch(plural, name, patch)
+
+    def _take_back_later(self, deed: Deed, plural: str, patch: dict[str, Any]) -> None:
+        self._undone.append((plural, deed.who, patch))
+        self._world.grounds.later(deed.length, self._patch, plural, deed.who, patch)
 
     def _patch(self, plural: str, name: str, patch: dict[str, Any]) -> None:
         if self._world.body_of(plural, "", name) is not None:
