@@ -170,8 +170,13 @@ class Scene:
 
     def open_gates(self) -> None:
         """Let the trainings end."""
-        for title in self.jobs:
-            (self.stage.folder / "training" / title.partition("/")[2]).touch()
+        for gate in self._gates():
+            gate.touch()
+
+    def close_gates(self) -> None:
+        """Trainings that begin from now on wait again."""
+        for gate in self._gates():
+            gate.unlink(missing_ok=True)
 
     def machine(self, name: str = "") -> dict[str, Any]:
         """A Machine's status."""
@@ -281,6 +286,10 @@ class Scene:
             rows=tuple(r for d in databases for r in d.rows(MACHINES) if self._has(r.machine)),
             training_rows=tuple(self._training_rows()),
         )
+
+    def _gates(self) -> Iterable[Path]:
+        training = self.stage.folder / "training"
+        return (training / title.partition("/")[2] for title in self.jobs)
 
     def _has(self, machine: str) -> bool:
         return machine in self.machines

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults.crew import Crew
-from tests.faults.stage import Stage, on_another_plane
+from tests.faults.stage import Scene, Stage, on_another_plane
 
 from bed.control_plane import ControlPlane
 from bed.fixtures import PLATFORMS
@@ -64,10 +64,11 @@ def restored_crew(restorable: Stage, tmp_path: Path) -> Iterator[Crew]:
     made.close()
 
 
-def test_restored_from_before_the_grant_while_the_training_runs(
+def test_restored_from_before_the_grant_twice(
     restorable: Stage, restored_crew: Crew, tmp_path: Path
 ) -> None:
-    """Who led ends; the job is run anew from its first attempt, after what still ran is off."""
+    """First while the training runs, which is turned off; then after it has ended, which is not
+    taken for the end of what is run anew under the same attempt and on the same machine."""
     stage, crew = restorable, restored_crew
     crew.lead()
     scene = stage.scene()
@@ -77,30 +78,37 @@ def test_restored_from_before_the_grant_while_the_training_runs(
     scene.until_state(title, "Waiting")
     before = scene.machine()["generation"]
     stage.plane.save(tmp_path / "saved")
-    leader = crew.leader()
+    crew.leader()
     scene.change_machine(cordon=False)
     scene.until_runs(title)
-    lost = stage.watcher.training(title, 1)
-    fences = {platform: scene.fence(platform) for platform in PLATFORMS}
+    for _ in range(2):
+        fences = {platform: scene.fence(platform) for platform in PLATFORMS}
+        again = restored(scene, crew, tmp_path / "saved")
+        again.until_free()
+        again.change_machine(cordon=False)
+        again.until_runs(title)
+        again.open_gates()
+        again.until_rest()
+        assert again.outcomes(title) == ["Succeeded"]
+        assert again.machine()["generation"] > before + 1
+        assert all(scene.fence(platform) > fences[platform] for platform in PLATFORMS)
+        again.must_keep(
+            outcome_before_free,
+            free_told_or_owed,
+            all_rows_agree,
+            training_rows_tell,
+            jobs_ended_as_wanted,
+            nothing_left_running,
+        )
 
-    stage.plane.restore(tmp_path / "saved")
+
+def restored(scene: Scene, crew: Crew, saved: Path) -> Scene:
+    """The API server is back at what was saved; who led has ended, and what ran is off."""
+    stage = scene.stage
+    lost, leader = stage.watcher.alive, crew.leader()
+    scene.close_gates()
+    stage.plane.restore(saved)
     again = scene.again()
     assert leader.until_ended() == 1
-    crew.until(lambda: lost not in stage.watcher.alive, "the end of what still ran")
-    again.until_free()
-    again.change_machine(cordon=False)
-    again.until_runs(title)
-    again.open_gates()
-    again.until_rest()
-
-    assert again.outcomes(title) == ["Succeeded"]
-    assert again.machine()["generation"] > before + 1
-    assert all(scene.fence(platform) > fences[platform] for platform in PLATFORMS)
-    again.must_keep(
-        outcome_before_free,
-        free_told_or_owed,
-        all_rows_agree,
-        training_rows_tell,
-        jobs_ended_as_wanted,
-        nothing_left_running,
-    )
+    crew.until(lambda: not set(lost) & set(stage.watcher.alive), "the end of what still ran")
+    return again
