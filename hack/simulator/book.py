@@ -102,7 +102,7 @@ class Book:
         self.jobs_made: dict[Key, int] = defaultdict(int)
         """(namespace, training) -> how many jobs were made for it."""
         self.told_since: dict[str, float] = {}
-        """Platform -> since when it is there again, or is to be written to again."""
+        """Platform -> since when it is there again, or as people have changed it."""
         self.asked_anew: set[Key] = set()
         """(namespace, training) for which another job was made, and of which nothing was said."""
         self.said_before: set[Key] = set()
@@ -131,7 +131,7 @@ class Book:
         )
 
     def is_new(self, platform: str, now: float) -> bool:
-        """Whether an operator may not yet know that it is to be written to."""
+        """Whether an operator may not yet know of it as it is now: whether and when to tell it."""
         return now - self.told_since.get(platform, -inf) < self.limits.hearsay
 
     def machine(self, name: str) -> Body | None:
@@ -208,7 +208,7 @@ class Book:
         kind[fact.namespace, fact.name] = fact.after
         if fact.by is By.PERSON and status_of(fact.before) and not status_of(fact.after):
             self._forget()
-        if fact.plural == "platforms" and not _is_enforced(fact.before):
+        if fact.plural == "platforms" and (fact.before or {}).get("spec") != fact.after["spec"]:
             self.told_since[fact.name] = fact.at if fact.name in self.told_since else -inf
         if fact.plural == "machines":
             uid = fact.after["metadata"]["uid"]
@@ -356,10 +356,6 @@ def _is_anothers(fact: RowChanged) -> bool:
 def has_place_for_us(rows: MachineRows | None) -> bool:
     """Whether a machine's rows may be written at all: one is there, and no other cluster's."""
     return rows is not None and rows.own is not None and not rows.other_clusters
-
-
-def _is_enforced(platform: Body | None) -> bool:
-    return platform is not None and platform["spec"].get("mode") == "Enforce"
 
 
 def is_foreign(rows: MachineRows | None) -> bool:

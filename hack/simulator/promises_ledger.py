@@ -294,6 +294,8 @@ def occupied_before_start(book: Book, fact: Powered) -> Iterator[str]:
         own = holder.get("jobUid") == fact.job_uid and holder.get("platform") == platform
         if confirm != "All" and not (confirm == "Own" and own):
             continue
+        if book.is_new(platform, fact.at):
+            continue  # the start was decided by what people had written before
         told = fact.generation in book.told[platform, fact.machine, fact.uid]
         if not told and not _stands_occupied(book, fact, platform):
             yield f"{fact.machine}: generation {fact.generation} started, {platform} not occupied"
