@@ -93,8 +93,9 @@ def test_a_word_that_it_is_off_is_noted_and_frees_it_after_the_cool_down(view: A
     )
 
 
-def test_a_word_that_it_is_off_ends_no_turning_off_before_the_alarm() -> None:
-    facts = written(replace(STOPPING, view=on()), CONFIRM_OFF, "7")
+@pytest.mark.parametrize("view", [on(), MachineView(Power.UNKNOWN, 7, detail="booting")])
+def test_a_word_that_it_is_off_ends_no_turning_off_before_the_alarm(view: MachineView) -> None:
+    facts = written(replace(STOPPING, view=view), CONFIRM_OFF, "7")
     assert isinstance(decided(facts), act.TurnOff)
 
 

@@ -141,10 +141,11 @@ def _is_ours(facts: MachineFacts, platform: str) -> bool:
 
 
 def _counts(facts: MachineFacts, now: datetime, settings: Settings) -> bool:
-    """A provider that says on is believed until the alarm: until then it is being turned off."""
+    """A provider that says on, or booting, is believed until the alarm: it is being turned off."""
     if words.spoken(facts.machine, CONFIRM_OFF) is None or facts.is_off:
         return False
-    return not facts.is_on or is_overdue(facts.machine, now, settings)
+    is_seen = facts.is_on or (facts.view is not None and facts.view.generation is not None)
+    return not is_seen or is_overdue(facts.machine, now, settings)
 
 
 def _is_anothers(known: RowKnowledge) -> bool:
