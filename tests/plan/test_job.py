@@ -110,6 +110,14 @@ def test_whether_the_next_attempt_begins_when(
     assert number == want, says
 
 
+def test_a_job_whose_lease_was_deleted_is_not_finished_while_a_machine_is_held_in_its_name() -> (
+    None
+):
+    job = a_job(created=at(-1_000_000))
+    assert decided(JobFacts(job, SATURNO, held=True)) == act.Wait()
+    assert isinstance(decided(JobFacts(job, SATURNO)), act.WriteJob)
+
+
 def test_a_suspended_job_says_so_once() -> None:
     status = settled(JobFacts(a_job(suspend=True), SATURNO))
     assert (status.state, reason_of(status, JobCondition.SUSPENDED)) == (

@@ -142,6 +142,8 @@ def _begin(facts: JobFacts, now: datetime, settings: Settings) -> act.Action | N
     """A next attempt is made only after the outcome of the one before is stored."""
     if facts.open_number is not None:
         return None
+    if facts.held:  # its claim ends by the machine's own steps, which store the outcome first
+        return act.Wait()
     job = facts.job
     for due, cause, text in _waiting_limits(job, settings):
         if now >= due:
@@ -154,8 +156,6 @@ def _begin(facts: JobFacts, now: datetime, settings: Settings) -> act.Action | N
     left = outcome.backoff_left(job, now, settings)
     if left:
         return act.Wait(left)
-    if facts.held:
-        return act.Wait()
     if facts.next_number > MAX_ATTEMPTS:
         text = f"{MAX_ATTEMPTS} attempts: apply it again under a new name"
         return act.WriteJob(
