@@ -5,7 +5,7 @@ is not in here, and nothing in here decides whether a fact was allowed.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
@@ -51,6 +51,13 @@ class Limits:
     cluster: str = "cluster"
     call_lateness: float = 15.0
     """The longest that a call in flight may take to land: the cool-down outlasts it."""
+    late_word: float = 200.0
+    """How long what was decided before a Platform's mode was changed may still be done: the latest
+    statement, and the longest that a process may not have heard of the change."""
+    retries: Mapping[str, int] = field(
+        default_factory=lambda: {"application": 0, "infrastructure": 3, "lost": 2}
+    )
+    """How many failures of each kind a job may have that says nothing of it (section 8)."""
     compare_every: float = 100.0
     """The longest until an operator reads what others have done to a database."""
     hearsay: float = 160.0
@@ -111,6 +118,8 @@ class Book:
         self.going: dict[tuple[str, str, str], float] = {}
         """(plural, namespace, name) of what was deleted and is still there -> since when."""
         self.restored_at: float | None = None
+        self.ruled: dict[str, float] = {}
+        """Platform -> when people last changed whether it is written to."""
         self.secrets: tuple[str, ...] = ()
 
     # -- questions -------------------------------------------------------------------------------
@@ -173,6 +182,10 @@ class Book:
         body = self.objects["platforms"].get(("", platform))
         return body is not None and (body["spec"]["namespace"], training) in self.asked_anew
 
+    def is_ruled_anew(self, platform: str, now: float) -> bool:
+        """Whether it was changed a moment ago whether this platform is written to."""
+        return now < self.ruled.get(platform, -inf) + self.limits.late_word
+
     # -- keeping it ------------------------------------------------------------------------------
 
     def take(self, fact: Fact) -> None:
@@ -210,6 +223,8 @@ class Book:
             self._forget()
         if fact.plural == "platforms" and (fact.before or {}).get("spec") != fact.after["spec"]:
             self.told_since[fact.name] = fact.at if fact.name in self.told_since else -inf
+        if fact.plural == "platforms" and _mode(fact.before) not in (None, _mode(fact.after)):
+            self.ruled[fact.name] = fact.at
         if fact.plural == "machines":
             uid = fact.after["metadata"]["uid"]
             generation = status_of(fact.after).get("generation", 0)
@@ -330,6 +345,10 @@ class Book:
             for attempt in status_of(job).get("attempts", ())
         }
         return bound | held | stored
+
+
+def _mode(body: Body | None) -> str | None:
+    return body["spec"].get("mode") if body else None
 
 
 def _mark(keys: set[Key], key: Key, *, by_hand: bool) -> None:

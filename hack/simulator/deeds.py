@@ -17,6 +17,7 @@ from simulator.deeds_people import PeopleDeeds
 from simulator.line import Health, Server, finish
 from simulator.scenario import HOLDS, Behaviour, Deed, HoldPlan, JobPlan
 from simulator.scenario_clocks import CLOCK_SET
+from simulator.scenario_haste import HANGING_BOOT, SLOW_STOP
 from simulator.scenario_tracker import MAKES_TWICE
 from simulator.world import GATEWAY, SETTINGS, World
 from trainlease.effects.kube.merge import difference
@@ -61,6 +62,8 @@ class Deeds:
             "legacy run": lambda deed: self._legacy_takes(deed, turns_off=True),
             "legacy leaves it on": lambda deed: self._legacy_takes(deed, turns_off=False),
             "legacy frees": self._legacy_frees,
+            SLOW_STOP: self._slow_down,
+            HANGING_BOOT: lambda deed: world.hanging.add(deed.who),
             **DatabaseDeeds(world).acts,
             **self._machine_deeds.acts,
             **PeopleDeeds(world).acts,
@@ -202,6 +205,9 @@ class Deeds:
 
     def _lose(self, deed: Deed) -> None:
         self._world.provider_of(deed.who).lose(self._world.machine_uids[deed.who])
+
+    def _slow_down(self, deed: Deed) -> None:
+        self._world.provider_of(deed.who).stop_seconds[deed.who] = deed.length
 
     # -- the legacy program ----------------------------------------------------------------------
 

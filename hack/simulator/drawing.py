@@ -10,6 +10,7 @@ from random import Random
 from simulator import (
     scenario_clocks,
     scenario_databases,
+    scenario_haste,
     scenario_kube,
     scenario_machines,
     scenario_people,
@@ -20,6 +21,7 @@ from simulator.scenario import Scenario, draw
 _KINDS = {
     "clocks": scenario_clocks.deeds,
     "databases": scenario_databases.deeds,
+    "haste": scenario_haste.deeds,
     "kube": scenario_kube.deeds,
     "machines": scenario_machines.deeds,
     "people": scenario_people.deeds,

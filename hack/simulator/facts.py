@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from trainlease.model.observed import MachineRows, ModelState, ModelVersion, RunInfo, TrainingWord
+from trainlease.model.reasons import Cause
 
 Body = dict[str, Any]
 
@@ -114,6 +115,8 @@ class Rest:
     """By (platform, training): what its own row says; None: what the platform first wrote."""
     machine_on: Mapping[str, int | None] = field(default_factory=dict)
     """Machines that are on, with the generation that turned them on (None: not ours)."""
+    exits: Mapping[tuple[str, int], Cause] = field(default_factory=dict)
+    """How what stands terminated on a machine ended, by (machine, generation)."""
     claimed_by_legacy: frozenset[tuple[str, str]] = frozenset()
     """(platform, machine) that the legacy program has taken and not given back."""
     busy: frozenset[str] = frozenset()

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from simulator.loop import Process, VirtualLoop
-from simulator.weather import DOING, Call, Fault, Weather
+from simulator.weather import Call, Fault, Weather
 from trainlease.model.errors import AnswerLost, TrainleaseError, Unavailable
 
 Answer = TypeVar("Answer")
@@ -101,8 +101,7 @@ class Line:
     async def send(self, server: Server, call: Call, act: Callable[[], Answer]) -> Answer:
         """Send it and wait for the answer. `act` is what it does where it lands."""
         grounds = self._grounds
-        doing = DOING.get()
-        began = doing.since if doing else grounds.loop.time()
+        began = grounds.loop.time()
         fault = grounds.weather.strike(call)
         if fault is Fault.CRASH_BEFORE:
             await self._die()

@@ -7,6 +7,7 @@ becomes part of the picture; `at_rest` judges the whole once nothing moves any m
 from simulator import (  # noqa: F401  (each registers its promises)
     promises_jobs,
     promises_ledger,
+    promises_power,
     promises_rest,
     promises_rows,
 )

@@ -1,7 +1,7 @@
 """What a promise is: a name, the sentence of the design that it quotes, and the judge of a fact.
 
-The judges are in `promises_ledger`, `promises_rows`, `promises_jobs` and `promises_rest`; each
-yields one sentence for each way in which the fact breaks its promise.
+The judges are in the modules `promises_*`; each yields one sentence for each way in which the fact
+breaks its promise.
 """
 
 from collections import defaultdict

@@ -6,6 +6,12 @@ from simulator.book import Book, attempt_of, condition, is_true, status_of
 from simulator.facts import By, Wrote
 from simulator.promise import promise
 
+_CHARGED = {
+    "application": ("ExitCode", "KilledBySignal", "OutOfMemory"),
+    "infrastructure": ("StartTimeout", "StartRefused"),
+    "lost": ("MachineLost", "NotHeld"),
+}
+_NOBODYS = ("Suspended", "OccupiedElsewhere", "Forced")
 _FIXED = ("Finished", "Succeeded", "Failed")
 
 
@@ -139,6 +145,36 @@ def next_lease(book: Book, fact: Wrote) -> Iterator[str]:
     last = max((*(a["number"] for a in status_of(job).get("attempts", ())), *made), default=0)
     if spec["attempt"] > last + 1:
         yield f"{fact.namespace}/{fact.name}: attempt {spec['attempt']} after {last}"
+
+
+@promise(
+    "retries-counted",
+    Wrote,
+    "Failures are counted apart, by cause (section 3, rule 7), each with its own retries "
+    "(section 8)",
+    plural="trainingjobs",
+)
+def retries_counted(book: Book, fact: Wrote) -> Iterator[str]:
+    attempts = status_of(fact.after).get("attempts", ())
+    if fact.by is not By.US or not attempts or not attempts[-1].get("outcome"):
+        return
+    last, title = attempts[-1], f"{fact.namespace}/{fact.name}"
+    if (attempt_of(fact.before, last["number"]) or {}).get("outcome"):
+        return
+    is_over, cause = is_true(fact.after, "Finished"), last.get("cause")
+    if cause in _NOBODYS and is_over:
+        yield f"{title}: given up by {cause}, which is charged to nobody"
+    kind = next((kind for kind, causes in _CHARGED.items() if cause in causes), None)
+    if kind is None:
+        if cause and cause not in _NOBODYS and not is_over:
+            yield f"{title}: goes on after {cause}"
+        return
+    failed = sum(a.get("cause") in _CHARGED[kind] for a in attempts)
+    own = (fact.after or {})["spec"].get("retries", {}).get(kind)
+    allowed = book.limits.retries[kind] if own is None else own
+    if is_over is not (failed > allowed):
+        how = "given up" if is_over else "goes on"
+        yield f"{title}: {how} after {failed} failures of kind {kind}, {allowed} may be retried"
 
 
 @promise(

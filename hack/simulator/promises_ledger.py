@@ -149,8 +149,8 @@ def _is_undone(book: Book, fact: Wrote, lease: Body) -> bool:
 @promise(
     "permitted",
     Wrote,
-    "A machine is lent in its pool, to the platforms that may use it, and only in Enforce "
-    "(section 2)",
+    "A machine is lent in its pool, to the platforms that may use it, only in Enforce (section 2), "
+    "and not in quarantine (section 3, rule 8)",
     plural="machines",
 )
 def permitted(book: Book, fact: Wrote) -> Iterator[str]:
@@ -167,6 +167,9 @@ def permitted(book: Book, fact: Wrote) -> Iterator[str]:
     if wish.get("machine", fact.name) != fact.name:
         yield f"{fact.name}: lent to one who wants {wish['machine']}"
     allowed = spec.get("platforms")
+    quarantine = before.get("quarantinedUntil", "")
+    if quarantine > after.get("since", quarantine):
+        yield f"{fact.name}: lent at {after['since']}, in quarantine until {quarantine}"
     if holder.get("job") and allowed is not None and holder.get("platform") not in allowed:
         yield f"{fact.name}: lent to {holder.get('platform')}, which may not use it"
 
@@ -342,7 +345,7 @@ def free_row_at_start(book: Book, fact: Powered) -> Iterator[str]:
     status = status_of(book.machine(fact.machine))
     for platform, _ in book.told_platforms():
         rows = book.rows.get((platform, fact.machine))
-        side = rows.side if rows else None
+        side = rows.side if rows and (platform, fact.machine) not in book.edited else None
         if side is None or side.state is not RowState.FREE or side.machine_uid != fact.uid:
             continue
         # By its fence: a restored etcd may give a generation again that was told free before.

@@ -21,8 +21,10 @@ from simulator.book import (
 from simulator.facts import Body, Rest
 from simulator.promise import announce, promise
 from trainlease.model.observed import RowState, RunStatus, TrainingWord
+from trainlease.model.reasons import Cause
 
 QUIET = "second-plan-empty"
+_BY_ITSELF = (Cause.COMPLETED, Cause.EXIT_CODE, Cause.OUT_OF_MEMORY)
 COMES_TO_REST = "comes-to-rest"
 
 announce(QUIET, "At rest a second plan is empty: nothing is written (section 6)")
@@ -208,6 +210,24 @@ def deleted_is_gone(book: Book, rest: Rest) -> Iterator[str]:
         waits = plural == "platforms" and (rest.busy or rest.at - since < book.limits.letting_go)
         if not waits and not rest.down:
             yield f"{plural} {namespace}/{name}: deleted, and still there"
+
+
+@promise(
+    "rest-outcomes",
+    Rest,
+    "What stands there terminated is the outcome of its attempt (section 3, step 5)",
+)
+def outcomes_are_true(book: Book, rest: Rest) -> Iterator[str]:
+    for (namespace, name), job in book.objects["trainingjobs"].items():
+        for attempt in status_of(job).get("attempts", ()):
+            where = attempt.get("machine"), attempt.get("generation")
+            if where not in rest.exits:
+                continue
+            title, cause = f"{namespace}/{name} attempt {attempt['number']}", rest.exits[where]
+            if attempt.get("outcome") == "Succeeded" and cause is not Cause.COMPLETED:
+                yield f"{title}: Succeeded, and it ended by {cause}"
+            if cause in _BY_ITSELF and f"{where[0]} went off" in attempt.get("message", ""):
+                yield f"{title}: called lost, and it ended by {cause}"
 
 
 @promise(

@@ -105,7 +105,8 @@ def observe_writes_nothing(book: Book, fact: RowChanged) -> Iterator[str]:
     if fact.by is not By.US:
         return
     platform = book.objects["platforms"].get(("", fact.platform))
-    if platform is not None and platform["spec"].get("mode") != "Enforce":
+    observed = platform is not None and platform["spec"].get("mode") != "Enforce"
+    if observed and not book.is_ruled_anew(fact.platform, fact.at):
         yield f"{_at(fact)}: written while the Platform's mode is Observe"
 
 

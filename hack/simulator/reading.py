@@ -34,6 +34,7 @@ def read_all(world: World, *, first: bool) -> Rest:
         },
         trainings=world.databases.trainings(),
         machine_on=world.on_by_present(),
+        exits={key: c for found in world.machines.values() for key, c in found.exits().items()},
         claimed_by_legacy=world.databases.taken,
         busy=(_busy(world) if first else frozenset()) | _held_by_a_wrong_clock(world),
         quarantined=_quarantined(world),

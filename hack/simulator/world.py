@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from random import Random
 from typing import Any
 
@@ -161,6 +162,8 @@ class World:
         """The uid of the present Machine of this name, or of the last that there was."""
         self.coming = 0
         """How many objects people will make again once they have gone."""
+        self.hanging: set[str] = set()
+        """Machines on which the next start never comes up."""
         self.is_ending = False
         """Whether no run lasts any more: the first rest is over."""
 
@@ -336,6 +339,9 @@ class World:
     def _course(self, workload: Workload, flavour: Flavour) -> Course:
         plan = self.behaviours[workload.job_namespace, workload.job_name]
         behaviour = plan.behaviour(workload.attempt)
+        if workload.machine in self.hanging:
+            self.hanging.discard(workload.machine)
+            return Course(None, inf)
         self._log(workload, behaviour)
         boot = self.rng.uniform(0.0, 8.0)
         if behaviour.length is None and not self.is_ending:

@@ -48,6 +48,19 @@ def test_nothing_to_wait_for_is_a_deadlock_that_names_the_waiter() -> None:
         run(waits_for_ever)
 
 
+def test_a_limit_of_steps_ends_a_run_that_comes_to_no_rest() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        def again() -> None:
+            loop.call_soon(again)
+
+        loop.most_steps = 100
+        again()
+        await loop.create_future()
+
+    with pytest.raises(OutOfTime, match="still moves"):
+        run(main)
+
+
 def test_a_limit_of_virtual_time_ends_the_run() -> None:
     async def main(loop: VirtualLoop) -> None:
         for _ in range(1000):

@@ -14,6 +14,7 @@ from trainlease.model.observed import RowState, TrainingWord
 Story = Callable[[Outside], None]
 OPEN = [{"number": 1}]
 DONE = [{"number": 1, "outcome": "Succeeded", "cause": "Completed"}]
+LOST = [{"number": 1, "outcome": "Lost", "cause": "MachineLost"}]
 CLAIM = {"state": "Claimed", "generation": 1, "fenceBase": 0, "holder": bodies.holder()}
 FREE = {"state": "Free", "generation": 1, "fenceBase": 0}
 
@@ -65,6 +66,12 @@ def lent_to_one_who_may_not(outside: Outside) -> None:
     outside.write("machines", body)
 
 
+def lent_in_quarantine(outside: Outside) -> None:
+    until = {"quarantinedUntil": "2026-11-22T13:00:00Z"}
+    town(outside, state="Free", generation=0, **until)
+    outside.write("machines", machine(**CLAIM, **until, since="2026-11-22T12:00:00Z"))
+
+
 def granted_without_a_run(outside: Outside) -> None:
     town(outside, state="Free", generation=0)
     outside.observer.book.runs.clear()
@@ -114,6 +121,19 @@ def stopped_the_legacy_run(outside: Outside) -> None:
     outside.row(rows(RowState.OCCUPIED, RowState.FREE, 3), By.LEGACY)
     outside.power(True, None, By.LEGACY)
     outside.power(False, None)
+
+
+def turned_off_while_it_is_held(outside: Outside) -> None:
+    town(outside)
+    outside.power(True)
+    outside.write("trainingjobs", bodies.job(attempts=DONE))
+    outside.power(False)
+
+
+def turned_off_before_its_outcome(outside: Outside) -> None:
+    town(outside, state="Stopping", generation=1)
+    outside.power(True)
+    outside.power(False)
 
 
 def started_after_free_was_told(outside: Outside) -> None:
@@ -175,6 +195,23 @@ def a_failed_start_of_what_has_run(outside: Outside) -> None:
     outside.write("trainingjobs", bodies.job(attempts=[ended]))
 
 
+def given_up_too_early(outside: Outside) -> None:
+    outside.write("trainingjobs", bodies.job(attempts=LOST, conditions=true("Finished", "Failed")))
+
+
+def tried_too_often(outside: Outside) -> None:
+    outside.write("trainingjobs", bodies.job(attempts=LOST * 3))
+
+
+def charged_for_nothing(outside: Outside) -> None:
+    ended = [LOST[0] | {"cause": "Suspended"}]
+    outside.write("trainingjobs", bodies.job(attempts=ended, conditions=true("Finished", "Failed")))
+
+
+def tried_again_in_vain(outside: Outside) -> None:
+    outside.write("trainingjobs", bodies.job(attempts=[LOST[0] | {"cause": "Cancelled"}]))
+
+
 def finished_and_not(outside: Outside) -> None:
     outside.write("trainingjobs", bodies.job(conditions=true("Finished", "Failed")))
     outside.write("trainingjobs", bodies.job(conditions=true("Finished", "Succeeded")))
@@ -206,6 +243,7 @@ BREAKS: dict[Story, str] = {
     free_while_on: "off-before-free",
     given_up_without_an_outcome: "outcome-first",
     lent_to_one_who_may_not: "permitted",
+    lent_in_quarantine: "permitted",
     granted_without_a_run: "run-before-claim",
     free_untold: "free-told-or-owed",
     a_debt_struck_out: "debts-kept",
@@ -214,6 +252,8 @@ BREAKS: dict[Story, str] = {
     started_unoccupied: "occupied-before-start",
     started_twice: "one-start",
     stopped_the_legacy_run: "legacy-run-kept",
+    turned_off_while_it_is_held: "off-in-stopping",
+    turned_off_before_its_outcome: "outcome-first",
     started_after_free_was_told: "free-row-after-off",
     a_fence_that_falls: "fence-grows",
     free_turned_back: "free-stays",
@@ -224,6 +264,10 @@ BREAKS: dict[Story, str] = {
     a_success_of_nothing: "success-ran",
     an_outcome_overwritten: "outcome-once",
     a_failed_start_of_what_has_run: "start-failed-never-ran",
+    given_up_too_early: "retries-counted",
+    tried_too_often: "retries-counted",
+    charged_for_nothing: "retries-counted",
+    tried_again_in_vain: "retries-counted",
     finished_and_not: "finished-stays",
     finished_with_an_open_attempt: "finished-after-outcome",
     two_open_attempts: "one-attempt",

@@ -16,6 +16,7 @@ from trainlease.model.observed import (
     RunStatus,
     TrainingWord,
 )
+from trainlease.model.reasons import Cause
 
 FREE = {"state": "Free", "generation": 1, "fenceBase": 0}
 CLAIMED = {"state": "Claimed", "generation": 1, "fenceBase": 0, "holder": bodies.holder()}
@@ -152,6 +153,23 @@ def test_an_attempt_has_one_run_with_its_true_end(runs: list[RunInfo]) -> None:
     outside.write("trainingjobs", bodies.job(attempts=ENDED, conditions=conditions), By.PERSON)
     outside.rest(runs=runs)
     assert set(outside.broken) == {"rest-runs"}
+
+
+@pytest.mark.parametrize(
+    ("attempt", "cause"),
+    [
+        ({"outcome": "Succeeded", "message": "as drawn"}, Cause.EXIT_CODE),
+        ({"outcome": "Lost", "message": "gpu-1 went off in the middle"}, Cause.COMPLETED),
+    ],
+    ids=["a failure called success", "an end called lost"],
+)
+def test_what_stands_there_terminated_is_the_outcome(attempt: dict[str, str], cause: Cause) -> None:
+    outside = picture()
+    attempts = [{**ENDED[0], **attempt}]
+    ended = bodies.job(attempts=attempts, conditions=bodies.true("Finished"))
+    outside.write("trainingjobs", ended, By.PERSON)
+    outside.rest(runs=[RUN], exits={("gpu-1", 1): cause})
+    assert "rest-outcomes" in outside.broken
 
 
 def test_production_must_be_the_best_by_the_rule() -> None:

@@ -181,6 +181,14 @@ class FakeMachines:
             if h.is_on
         }
 
+    def exits(self) -> dict[tuple[str, int], Cause]:
+        """How what stands there terminated ended, by (machine, generation)."""
+        return {
+            (self.names.get(uid, uid), generation): end.cause
+            for host in self._hosts.values()
+            for (uid, generation), end in host.exits.items()
+        }
+
     # -- what the port does ----------------------------------------------------------------------
 
     def view(self, machine: Machine) -> MachineView:

@@ -1,0 +1,50 @@
+"""The promises about turning off: in Stopping alone, and after the outcome."""
+
+from collections.abc import Iterator
+
+from simulator.book import Book, attempt_of, is_true, status_of
+from simulator.facts import By, Powered
+from simulator.promise import promise
+
+
+@promise(
+    "off-in-stopping",
+    Powered,
+    "In Stopping, and only there, we turn off (section 3, step 6)",
+)
+def off_in_stopping(book: Book, fact: Powered) -> Iterator[str]:
+    if fact.on or fact.by is not By.US or _is_late(book, fact):
+        return
+    machine = book.machine(fact.machine)
+    if machine is None or machine["metadata"]["uid"] != fact.uid:
+        return
+    state = status_of(machine).get("state")
+    if state in ("Free", "Claimed"):
+        yield f"{fact.machine}: generation {fact.generation} was turned off in {state}"
+
+
+@promise(
+    "outcome-first",
+    Powered,
+    "No Machine leaves Claimed for Stopping or Free before the outcome is set, unless the job is "
+    "gone (section 3, step 5)",
+)
+def outcome_before_off(book: Book, fact: Powered) -> Iterator[str]:
+    """Of an attempt whose lease names the machine: it is turned off once its outcome is stored."""
+    if fact.on or fact.by is not By.US or fact.generation is None or _is_late(book, fact):
+        return
+    here = fact.machine, fact.generation
+    for lease in book.objects["machineleases"].values():
+        status, ref = status_of(lease), lease["spec"].get("job") or {}
+        if (status.get("machine"), status.get("generation")) != here or book.restored_at:
+            continue  # what a backup has forgotten is nobody's
+        job = book.job(lease["metadata"]["namespace"], ref.get("name", ""), ref.get("uid", ""))
+        outcome = (attempt_of(job, fact.attempt) or {}).get("outcome")
+        if job is not None and not outcome and not is_true(job, "Finished"):
+            title = f"attempt {fact.attempt} of {ref['name']}"
+            yield f"{fact.machine}: {title} was turned off before its outcome"
+
+
+def _is_late(book: Book, fact: Powered) -> bool:
+    """Power cannot be fenced: of a call later than the cool-down only the repair is promised."""
+    return fact.lateness > book.limits.call_lateness
