@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mutants import seeds
 from mutants.catalog import MUTANTS
 from mutants.chase import BrokenMutant, Chase, chase
 from mutants.mutant import DoesNotApply, Mutant
@@ -17,6 +18,7 @@ def main(
     names: Annotated[list[str] | None, typer.Argument(help="How their names begin.")] = None,
     jobs: Annotated[int, typer.Option(help="How many are chased at a time.")] = 2,
     within: Annotated[int, typer.Option(help="Another bound of seeds for all of them.")] = 0,
+    note: Annotated[bool, typer.Option(help="Note the seeds for the tests to begin with.")] = False,
     detail: Annotated[bool, typer.Option(help="Say how each promise was broken.")] = False,
 ) -> None:
     """Chase the mutants; fail where one survives, or is none."""
@@ -27,6 +29,8 @@ def main(
         chases = [pool.submit(_chased, one) for one in chosen]
         ended = [_shown(end.result(), detail=detail) for end in as_completed(chases)]
     caught = [end for end in ended if isinstance(end, Chase) and end.is_caught]
+    if note:
+        seeds.note({end.mutant.name: end.seed for end in caught})
     _sum_up(caught, len(ended))
     raise typer.Exit(0 if len(caught) == len(ended) else 1)
 

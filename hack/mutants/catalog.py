@@ -1,6 +1,13 @@
 """All mutants, by the part of the protocol whose guard they lack."""
 
-from mutants import claims
+from mutants import claims, databases, ends, jobs, margins, processes
 from mutants.mutant import Mutant
 
-MUTANTS: tuple[Mutant, ...] = (*claims.MUTANTS,)
+MUTANTS: tuple[Mutant, ...] = (
+    *claims.MUTANTS,
+    *ends.MUTANTS,
+    *databases.MUTANTS,
+    *processes.MUTANTS,
+    *jobs.MUTANTS,
+    *margins.MUTANTS,
+)

@@ -14,6 +14,9 @@ from pathlib import Path
 from mutants.hunt import Find
 from mutants.mutant import ROOT, SOURCE, Mutant
 
+UNIT_TESTS = "unit tests"
+"""What catches a mutant whose guard no promise needs."""
+
 
 class BrokenMutant(Exception):
     """It crashes, or never comes to an end: nothing is known of its guard."""
@@ -21,35 +24,35 @@ class BrokenMutant(Exception):
 
 @dataclass(frozen=True)
 class Chase:
-    """How it went for one mutant; `promise` is what broke, empty where it survived."""
+    """How it went for one mutant; `promise` is what broke at `seed`, empty where it survived."""
 
     mutant: Mutant
     promise: str
     detail: str
     seed: int
-    cpu_seconds: float
+    needed: int
 
     @property
     def is_caught(self) -> bool:
         return bool(self.promise)
 
-    @property
-    def needed(self) -> int:
-        """How many seeds it took."""
-        return self.seed - self.mutant.first + 1
 
+def chase(mutant: Mutant, first: int = 0) -> Chase:
+    """Look for it in all its seeds, from `first` on and then in those before.
 
-def chase(mutant: Mutant) -> Chase:
-    """Look for it in all its seeds; DoesNotApply or BrokenMutant where it is no mutant."""
+    DoesNotApply or BrokenMutant where it is no mutant.
+    """
+    if mutant.tests:
+        return _by_tests(mutant)
     with mutated(mutant) as source:
-        seeds = (str(mutant.first), str(mutant.within), str(source))
-        done = _python(source, "-m", "mutants.hunt", *seeds)
+        seeds = (str(first), str(mutant.within), *mutant.needs)
+        done = _python(source, "-m", "mutants.hunt", str(source), *seeds)
     if done.returncode:
         raise BrokenMutant(f"{mutant.name}: {done.stderr[-2000:] or done.returncode}")
     find = Find(**json.loads(done.stdout))
     if find.crash and not find.promise:
         raise BrokenMutant(f"{mutant.name}: it only crashes, {find.crash}")
-    return Chase(mutant, find.promise, find.detail, find.seed, find.cpu_seconds)
+    return Chase(mutant, find.promise, find.detail, find.seed, find.needed)
 
 
 @contextmanager
@@ -60,6 +63,19 @@ def mutated(mutant: Mutant) -> Iterator[Path]:
         shutil.copytree(SOURCE, source, ignore=shutil.ignore_patterns("__pycache__"))
         mutant.apply(source)
         yield source
+
+
+def _by_tests(mutant: Mutant) -> Chase:
+    """Caught where a test of its files fails; one that cannot run at all is no catch."""
+    with mutated(mutant) as source:
+        paths = f"pythonpath={source} hack ."
+        done = _python(
+            source, "-m", "pytest", "-qx", "-p", "no:cacheprovider", "-o", paths, *mutant.tests
+        )
+    if done.returncode > 1:
+        raise BrokenMutant(f"{mutant.name}: {done.stdout[-2000:]}")
+    failed = next((x for x in done.stdout.splitlines() if x.startswith("FAILED")), "")
+    return Chase(mutant, UNIT_TESTS if failed else "", failed, seed=0, needed=1)
 
 
 def _python(source: Path, *args: str) -> "subprocess.CompletedProcess[str]":

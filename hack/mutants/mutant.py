@@ -32,26 +32,22 @@ class Patch:
 class Mutant:
     """`rule`: the sentence that the guard keeps.
 
-    It must be caught within so many seeds from `first` on; `first` is 0 unless what shows the
-    missing guard is rare. `tests`: where the guard is kept for the time, the alarm or the margin,
-    no promise breaks without it, and one of these test files must fail instead.
+    It must be caught by one of its first `within` seeds: every tenth, or if it `needs`
+    something to happen that few seeds draw, all that draw it (`mutants.hunt.drawn`). `tests`:
+    where the guard is kept for the time, the alarm or the margin, no promise breaks without it,
+    and one of these test files must fail instead.
     """
 
     name: str
     rule: str
     patches: tuple[Patch, ...]
     within: int = 20
-    first: int = 0
+    needs: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
 
-    @property
-    def seeds(self) -> range:
-        """The seeds in which it must be caught, in the order in which they are tried."""
-        return range(self.first, self.first + self.within)
-
     def with_bound(self, within: int) -> "Mutant":
-        """The same one, looked for in so many seeds from 0 on."""
-        return replace(self, first=0, within=within)
+        """The same one, looked for in so many seeds."""
+        return replace(self, within=within)
 
     def apply(self, source: Path) -> None:
         """Patch the files of a copy of operator/."""
@@ -67,9 +63,9 @@ def mutant(
     rule: str,
     *patches: tuple[str, str, str],
     within: int = 20,
-    first: int = 0,
+    needs: tuple[str, ...] = (),
     tests: tuple[str, ...] = (),
 ) -> Mutant:
     """A mutant of patches (file, old, new)."""
     made = tuple(Patch(*patch) for patch in patches)
-    return Mutant(name, rule, made, within=within, first=first, tests=tests)
+    return Mutant(name, rule, made, within=within, needs=needs, tests=tests)

@@ -95,11 +95,11 @@ BUSY = a_claimed_machine(a_lease(a_job("other", namespace="latam")))
             "a retry, which keeps the age of its job",
             [
                 a_candidate("new", created=at(-10)),
-                a_candidate("again", created=at(-20), attempts=[an_attempt(1, Cause.SUSPENDED)]),
+                a_candidate("retried", created=at(-20), attempts=[an_attempt(1, Cause.SUSPENDED)]),
             ],
             (),
             {},
-            "again-2",
+            "retried-2",
         ),
     ],
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -231,6 +232,22 @@ def test_a_server_that_answers_late_ends_no_reign_and_makes_no_second_leader() -
         first.wire.delay = 3
         await world.watch(60)
         assert [name for name, _ in world.reigns] == ["a"]
+
+    run(main)
+
+
+def test_a_renewal_that_is_answered_late_counts_from_when_it_was_sent() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        world = World(loop)
+        first = world.add("a")
+        await world.watch(31)
+        first.wire.delay = 4
+        await world.watch(20)
+        first.wire.cut = True
+        sent = datetime.fromisoformat(world.lease()["spec"]["renewTime"])
+        left = sent + timedelta(seconds=SETTINGS.leader_renew) - VirtualClock(loop).now()
+        await world.watch(left.total_seconds() + 0.1)
+        assert not first.leader.is_leader
 
     run(main)
 

@@ -1,0 +1,93 @@
+"""Mutants of how one process acts: compare-and-set, the leader, what it knows (reconcile/)."""
+
+from mutants.mutant import mutant
+
+_PERFORM = "reconcile/perform.py"
+_LEADER = "reconcile/leader.py"
+_SHELF = "reconcile/shelf.py"
+_WRITE = (
+    "        body = await context.ports.kube.patch_status(\n"
+    "            was.plural, was.namespace, was.name, patch, was.metadata.resource_version\n"
+    "        )\n"
+)
+
+
+def _without_compare(plural: str) -> tuple[str, str, str]:
+    """The write of a status of this kind as if it had been decided on what stands there now."""
+    anew = (
+        "        try:\n"
+        "            body = await context.ports.kube.patch_status(\n"
+        "                was.plural, was.namespace, was.name, patch, was.metadata.resource_version\n"
+        "            )\n"
+        "        except Conflict:\n"
+        f'            if was.plural != "{plural}":\n'
+        "                raise\n"
+        "            fresh = await context.ports.kube.get(was.plural, was.namespace, was.name)\n"
+        '            version = fresh["metadata"]["resourceVersion"]\n'
+        "            body = await context.ports.kube.patch_status(\n"
+        "                was.plural, was.namespace, was.name, patch, version\n"
+        "            )\n"
+    )
+    return _PERFORM, _WRITE, anew
+
+
+MUTANTS = (
+    mutant(
+        "job-without-compare",
+        "The outcome is set once with resourceVersion; the loser reads again.",
+        _without_compare("trainingjobs"),
+        needs=("SetOutcome frozen before", "WriteJob frozen before"),
+        within=60,
+    ),
+    mutant(
+        "outcome-overwritten",
+        "An outcome that is stored is never set again.",
+        (
+            "plan/outcome.py",
+            "    if stored.outcome is not None or job.is_finished:\n        return None\n",
+            "",
+        ),
+        _without_compare("trainingjobs"),
+        needs=("SetOutcome frozen before", "WriteJob frozen before"),
+        within=60,
+    ),
+    mutant(
+        "leader-not-waited-for",
+        "Another's Lease counts as over only after it was seen unchanged for its own duration.",
+        (_LEADER, "        return now - self._seen[1] >= read.duration", "        return True"),
+        within=40,
+    ),
+    mutant(
+        "goes-on-after-it-led",
+        "A process that was the leader and is no more ends: nothing that it remembers outlives "
+        "its right to act on it.",
+        (
+            "reconcile/operator.py",
+            "            self.leader.run(lambda: self._end(lost), lambda: self._end(restored))\n",
+            "            self.leader.run(lambda: None, lambda: self._end(restored))\n",
+        ),
+        within=100,
+    ),
+    mutant(
+        "another-uid-taken-for-it",
+        "Gone is also an object of that name with another uid.",
+        (
+            "reconcile/facts.py",
+            '        if uid is not None and body["metadata"]["uid"] != uid:\n            return None\n',
+            "",
+        ),
+        needs=("lease anew", "job anew"),
+        within=60,
+    ),
+    mutant(
+        "written-though-nothing-changed",
+        "Nothing is written when nothing changed.",
+        (_PERFORM, "    if not patch:\n        return was\n", ""),
+        (
+            "reconcile/looks.py",
+            "        return action if said == machine.status else act.WriteMachine(machine, said)",
+            "        return act.WriteMachine(machine, said)",
+        ),
+        within=40,
+    ),
+)
