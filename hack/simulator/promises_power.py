@@ -33,11 +33,12 @@ def outcome_before_off(book: Book, fact: Powered) -> Iterator[str]:
     """Of an attempt whose lease names the machine: it is turned off once its outcome is stored."""
     if fact.on or fact.by is not By.US or fact.generation is None or _is_late(book, fact):
         return
-    here = fact.machine, fact.generation
+    present = (book.machine(fact.machine) or {}).get("metadata", {}).get("uid")
     for lease in book.objects["machineleases"].values():
         status, ref = status_of(lease), lease["spec"].get("job") or {}
-        if (status.get("machine"), status.get("generation")) != here or book.restored_at:
-            continue  # what a backup has forgotten is nobody's
+        bound = status.get("machineUid"), status.get("generation")
+        if bound != (present, fact.generation) or book.restored_at:
+            continue  # what a backup has forgotten is nobody's, nor what ran on a Machine before
         job = book.job(lease["metadata"]["namespace"], ref.get("name", ""), ref.get("uid", ""))
         outcome = (attempt_of(job, fact.attempt) or {}).get("outcome")
         if job is not None and not outcome and not is_true(job, "Finished"):

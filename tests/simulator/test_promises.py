@@ -132,6 +132,8 @@ def turned_off_while_it_is_held(outside: Outside) -> None:
 
 def turned_off_before_its_outcome(outside: Outside) -> None:
     town(outside, state="Stopping", generation=1)
+    bound = bodies.lease(machine="gpu-1", machineUid="uid-gpu-1", generation=1)
+    outside.write("machineleases", bound, By.PERSON)
     outside.power(True)
     outside.power(False)
 
