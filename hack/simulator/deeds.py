@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from simulator import objects
-from simulator.book import status_of
 from simulator.deeds_databases import DatabaseDeeds
 from simulator.deeds_kube import KubeDeeds
 from simulator.deeds_machines import MachineDeeds
 from simulator.deeds_people import PeopleDeeds
+from simulator.fields import status_of
 from simulator.line import Health, Server, finish
 from simulator.scenario import HOLDS, Behaviour, Deed, HoldPlan, JobPlan
 from simulator.scenario_clocks import CLOCK_SET

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from simulator.book import Book, attempt_of, condition, is_true, status_of
+from simulator.book import Book
 from simulator.facts import By, Wrote
+from simulator.fields import attempt_of, condition, is_true, status_of
 from simulator.promise import promise
 
 _CHARGED = {

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from simulator.book import Book, attempt_of, fence, is_true, says_ours, status_of
+from simulator.book import Book
 from simulator.facts import Body, By, Powered, Wrote
+from simulator.fields import attempt_of, fence, is_true, says_ours, status_of
 from simulator.promise import promise
 from trainlease.model.observed import RowState
 

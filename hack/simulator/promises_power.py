@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from simulator.book import Book, attempt_of, is_true, status_of
+from simulator.book import Book
 from simulator.facts import By, Powered
+from simulator.fields import attempt_of, is_true, status_of
 from simulator.promise import promise
 
 

@@ -8,8 +8,9 @@ the world's own facts hinder: a job that nothing hinders would wait for a deadli
 from collections import Counter
 from collections.abc import Iterator
 
-from simulator.book import (
-    Book,
+from simulator.book import Book
+from simulator.facts import Body, Rest
+from simulator.fields import (
     attempt_of,
     fence,
     has_place_for_us,
@@ -18,7 +19,6 @@ from simulator.book import (
     side_fence,
     status_of,
 )
-from simulator.facts import Body, Rest
 from simulator.promise import announce, promise
 from trainlease.model.observed import RowState, RunStatus, TrainingWord
 from trainlease.model.reasons import Cause

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from simulator.book import Book, fence, is_foreign, says_ours, side_fence, status_of
+from simulator.book import Book
 from simulator.facts import By, RowChanged, TrainingChanged
+from simulator.fields import fence, is_foreign, says_ours, side_fence, status_of
 from simulator.promise import promise
 from trainlease.model.observed import RowState
 

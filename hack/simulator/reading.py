@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from simulator.book import status_of
 from simulator.facts import Rest
+from simulator.fields import status_of
 from simulator.scenario import HOLDS
 from simulator.world import World
 from trainlease.effects.tracking.api import RunRow, VersionRow

@@ -6,8 +6,8 @@ each watch begins with what there is. Not in here: what the observer makes of it
 
 from contextlib import suppress
 
-from simulator.book import status_of
 from simulator.facts import Body, Restored
+from simulator.fields import status_of
 from simulator.line import Health
 from simulator.scenario import STORM
 from simulator.world import World

@@ -7,8 +7,6 @@ transaction. Not in here: when to tell (plan.claim), what a training's word is (
 """
 
 import asyncio
-import base64
-import binascii
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -19,8 +17,6 @@ from trainlease.effects.metrics import catalog
 from trainlease.effects.platforms.base import Database, Judge
 from trainlease.model import conditions as cond
 from trainlease.model.errors import (
-    BadSpec,
-    Forbidden,
     NeedsPerson,
     NotFound,
     NotLeader,
@@ -42,6 +38,7 @@ from trainlease.plan.rows import PlatformFact, RowKnowledge, Rows
 from trainlease.reconcile.breaker import Breaker
 from trainlease.reconcile.link import Link
 from trainlease.reconcile.ports import Ports
+from trainlease.reconcile.secrets import database_address
 from trainlease.reconcile.store import Store
 
 Answer = TypeVar("Answer")
@@ -257,7 +254,7 @@ class Databases:
         link.platform = platform
         if not due and not changed:
             return
-        dsn = await self._dsn(platform)
+        dsn = await database_address(self._ports.kube, self._settings.namespace, platform)
         if changed or dsn != link.dsn or link.database is None:
             await link.close()
             link.breaker.succeeded()
@@ -335,23 +332,6 @@ class Databases:
         return (
             now is not None and now.uid == machine.uid and now.status.fence == machine.status.fence
         )
-
-    async def _dsn(self, platform: Platform) -> str:
-        """The address with the credentials, from the Secret; never a part of it in a message."""
-        name, namespace = platform.spec.database.secret, self._settings.namespace
-        what = f"Secret {namespace}/{name}"
-        try:
-            secret = await self._ports.kube.get("secrets", namespace, name)
-        except NotFound:
-            raise BadSpec(f"{what} is missing: create it with the key dsn") from None
-        except Forbidden:
-            raise BadSpec(f"{what} may not be read by the operator: grant it get") from None
-        try:
-            return base64.b64decode(secret["data"]["dsn"], validate=True).decode().strip()
-        except KeyError:
-            raise BadSpec(f"{what} has no key dsn: add the database's address as dsn") from None
-        except (binascii.Error, UnicodeDecodeError):
-            raise BadSpec(f"{what}: dsn is no text: write the database's address") from None
 
     def _is_compare_due(self, link: Link) -> bool:
         if link.compared_at is None or link.in_doubt:

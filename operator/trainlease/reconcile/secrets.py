@@ -1,4 +1,4 @@
-"""The variables that a job's Secrets give to its training; their values go nowhere else."""
+"""What Secrets hold: a job's variables, a database's address. Their values go nowhere else."""
 
 import base64
 import binascii
@@ -6,6 +6,7 @@ import re
 
 from trainlease.effects.kube.base import Kube
 from trainlease.model.errors import BadSpec, Forbidden, NotFound
+from trainlease.model.platform import Platform
 from trainlease.model.training_job import TrainingJob
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -30,6 +31,23 @@ async def secret_environment(kube: Kube, job: TrainingJob) -> dict[str, str]:
                 raise BadSpec(f"{what}: its key {key} is no name of a variable: rename it")
             found[key] = _decoded(value, f"{what}: the value of {key}")
     return found
+
+
+async def database_address(kube: Kube, namespace: str, platform: Platform) -> str:
+    """The address of the platform's database with its credentials; BadSpec has no part of it."""
+    what = f"Secret {namespace}/{platform.spec.database.secret}"
+    try:
+        secret = await kube.get("secrets", namespace, platform.spec.database.secret)
+    except NotFound:
+        raise BadSpec(f"{what} is missing: create it with the key dsn") from None
+    except Forbidden:
+        raise BadSpec(f"{what} may not be read by the operator: grant it get") from None
+    try:
+        return base64.b64decode(secret["data"]["dsn"], validate=True).decode().strip()
+    except KeyError:
+        raise BadSpec(f"{what} has no key dsn: add the database's address as dsn") from None
+    except (binascii.Error, UnicodeDecodeError):
+        raise BadSpec(f"{what}: dsn is no text: write the database's address") from None
 
 
 def _decoded(value: str, what: str) -> str:
