@@ -1,6 +1,6 @@
 """All mutants, by the part of the protocol whose guard they lack."""
 
-from mutants import claims, databases, ends, jobs, margins, processes
+from mutants import claims, databases, ends, jobs, margins, processes, restores
 from mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -9,5 +9,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *databases.MUTANTS,
     *processes.MUTANTS,
     *jobs.MUTANTS,
+    *restores.MUTANTS,
     *margins.MUTANTS,
 )

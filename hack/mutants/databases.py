@@ -167,4 +167,16 @@ MUTANTS = (
         ),
         within=40,
     ),
+    mutant(
+        "owner-unread",
+        "Ours means that the side table says occupied by us, and that nobody else took the row "
+        "after us.",
+        (
+            _JUDGE,
+            "    owned_by_us = rows.owner is None or rows.owner.startswith(OUR_MARK)\n",
+            "    owned_by_us = True\n",
+        ),
+        needs=("row edited: another owner",),
+        within=60,
+    ),
 )

@@ -236,18 +236,29 @@ MUTANTS = (
             "            if lease is None or lease.status.machine_uid != machine.uid:",
             "            if lease is None:",
         ),
-        needs=("machine without status",),
+        (
+            "reconcile/facts.py",
+            "            if found.status.machine_uid != machine.uid or found.is_released:",
+            "            if found.is_released:",
+        ),
+        needs=("machine without status", "all without status", "machine anew"),
         within=60,
     ),
     mutant(
-        "quarantined-lent",
-        "Quarantine blocks the next claim.",
+        "free-while-on",
+        "Free only after confirmed off.",
         (
-            _REPORT,
-            "    if status.quarantined_until is not None and now < status.quarantined_until:",
-            "    if False:",
+            _CLAIM,
+            "    if not facts.is_off and not elsewhere and not vouched:\n        return act.Wait()\n",
+            "",
         ),
-        needs=("boot hangs",),
+        (
+            _CLAIM,
+            "    if not elsewhere and not vouched:\n"
+            "        past = min(past, facts.off_for or timedelta(0))\n",
+            "",
+        ),
+        needs=("provider cannot say",),
         within=60,
     ),
 )

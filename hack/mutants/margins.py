@@ -312,4 +312,21 @@ MUTANTS = (
         ),
         tests=("tests/reconcile/test_store.py",),
     ),
+    mutant(
+        "fence-base-zero",
+        "A Machine without status takes a fenceBase far above anything ever used, not only above "
+        "what can be read.",
+        ("plan/ledger.py", "    return 4 * generation_of(now)", "    return 0"),
+        tests=("tests/plan/test_ledger.py",),
+    ),
+    mutant(
+        "quarantined-lent",
+        "Quarantine blocks the next claim.",
+        (
+            "plan/report.py",
+            "    if status.quarantined_until is not None and now < status.quarantined_until:",
+            "    if False:",
+        ),
+        tests=("tests/plan/test_report.py",),
+    ),
 )

@@ -5,30 +5,12 @@ from mutants.mutant import mutant
 _PERFORM = "reconcile/perform.py"
 _LEADER = "reconcile/leader.py"
 _SHELF = "reconcile/shelf.py"
-_WRITE = (
-    "        body = await context.ports.kube.patch_status(\n"
-    "            was.plural, was.namespace, was.name, patch, was.metadata.resource_version\n"
-    "        )\n"
-)
 
 
 def _without_compare(plural: str) -> tuple[str, str, str]:
-    """The write of a status of this kind as if it had been decided on what stands there now."""
-    anew = (
-        "        try:\n"
-        "            body = await context.ports.kube.patch_status(\n"
-        "                was.plural, was.namespace, was.name, patch, was.metadata.resource_version\n"
-        "            )\n"
-        "        except Conflict:\n"
-        f'            if was.plural != "{plural}":\n'
-        "                raise\n"
-        "            fresh = await context.ports.kube.get(was.plural, was.namespace, was.name)\n"
-        '            version = fresh["metadata"]["resourceVersion"]\n'
-        "            body = await context.ports.kube.patch_status(\n"
-        "                was.plural, was.namespace, was.name, patch, version\n"
-        "            )\n"
-    )
-    return _PERFORM, _WRITE, anew
+    """A status of this kind is written whatever stands there: an empty version names none."""
+    version = f'"" if was.plural == "{plural}" else was.metadata.resource_version'
+    return _PERFORM, "patch, was.metadata.resource_version\n", f"patch, {version}\n"
 
 
 MUTANTS = (
@@ -89,5 +71,20 @@ MUTANTS = (
             "        return act.WriteMachine(machine, said)",
         ),
         within=40,
+    ),
+    mutant(
+        "machine-without-compare",
+        "The ledger is changed only by compare-and-set with the resourceVersion of the read on "
+        "which the decision was made.",
+        _without_compare("machines"),
+        needs=("WriteMachine frozen before", "Claim frozen before"),
+        within=100,
+    ),
+    mutant(
+        "lease-without-compare",
+        "The lease's bind is a compare-and-set, which fails if the lease is bound or ended.",
+        _without_compare("machineleases"),
+        needs=("Bind frozen before", "WriteLease frozen before"),
+        within=100,
     ),
 )
