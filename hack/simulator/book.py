@@ -20,7 +20,7 @@ from simulator.facts import (
     TrainingChanged,
     Wrote,
 )
-from simulator.fields import is_foreign, says_ours, side_fence, status_of
+from simulator.fields import is_foreign, is_true, says_ours, side_fence, status_of
 from trainlease.model.machine import CLAIM
 from trainlease.model.observed import (
     OUR_MARK,
@@ -267,10 +267,21 @@ class Book:
         if body is None:
             return
         asked = body["spec"]["namespace"], fact.training_id
-        if fact.by is By.BACKUP and self.jobs_made[asked] > 1:
+        had_another = self.jobs_made[asked] > 1
+        if had_another and fact.by is By.BACKUP:
             self.asked_anew.add(asked)
-        else:
+        elif not (had_another and fact.after.is_final and self._goes_on(*asked)):
             self.asked_anew.discard(asked)
+
+    def _goes_on(self, namespace: str, training: str) -> bool:
+        """Whether the training's job has not ended: a final word is an earlier job's, and late."""
+        jobs = (
+            job
+            for (place, _), job in self.objects["trainingjobs"].items()
+            if place == namespace and job["spec"].get("externalId") == training
+        )
+        ended = [is_true(job, "Finished") for job in jobs]
+        return bool(ended) and not any(ended)
 
     def _take_power(self, fact: Powered) -> None:
         ran = self.running[fact.machine]

@@ -79,7 +79,7 @@ def test_a_row_that_came_back_counts_as_told_until_the_next_compare() -> None:
     assert not book.was_told(*KEY, 3, outside.at + 101)
 
 
-def test_after_a_backup_a_training_of_two_jobs_is_asked_anew_and_that_of_one_is_not() -> None:
+def test_a_last_word_of_a_training_asked_twice_is_the_earlier_jobs_until_the_later_ends() -> None:
     outside = Outside()
     outside.write("platforms", bodies.platform(), By.PERSON)
     book = outside.observer.book
@@ -92,7 +92,14 @@ def test_after_a_backup_a_training_of_two_jobs_is_asked_anew_and_that_of_one_is_
             outside.observer.see(
                 TrainingChanged(outside.at, by, "saturno", "7", None, TrainingWord.FAILED)
             )
-            assert book.is_asked_anew("saturno", "7") is (want and by is By.BACKUP)
+            assert book.is_asked_anew("saturno", "7") is want
+    ended = bodies.job("caries-again", conditions=bodies.true("Finished"))
+    ended["spec"]["externalId"] = "7"
+    outside.write("trainingjobs", ended)
+    outside.observer.see(
+        TrainingChanged(outside.at, By.US, "saturno", "7", None, TrainingWord.FAILED)
+    )
+    assert not book.is_asked_anew("saturno", "7")
 
 
 def test_a_platform_that_was_made_anew_owes_nothing_from_before() -> None:
