@@ -20,7 +20,7 @@ from simulator.fields import (
     status_of,
 )
 from simulator.promise import announce, promise
-from trainlease.model.observed import RowState, RunStatus, TrainingWord
+from trainlease.model.observed import ModelVersion, RowState, RunStatus, TrainingWord
 from trainlease.model.reasons import Cause
 
 QUIET = "second-plan-empty"
@@ -315,6 +315,8 @@ def production_is_best(book: Book, rest: Rest) -> Iterator[str]:
         state = rest.models.get(version.model)
         if job is None or not rule or not is_true(job, "Succeeded") or not version.ready:
             continue
+        if not _is_of_its_success(version, job):
+            continue
         value = version.metrics.get(rule["metric"])
         if value is None or rule.get("mode", "Auto") != "Auto" or (state and state.held):
             continue
@@ -328,6 +330,12 @@ def production_is_best(book: Book, rest: Rest) -> Iterator[str]:
         gain = value - theirs if rule.get("goal", "Max") == "Max" else theirs - value
         if gain > 0 and gain >= rule.get("minGain", 0):
             yield f"{version.model}: v{best.version} is Production, v{version.version} is better"
+
+
+def _is_of_its_success(version: ModelVersion, job: Body) -> bool:
+    """Not of an attempt that went with the job's status: what that had logged is judged no more."""
+    succeeded = (a for a in status_of(job).get("attempts", ()) if a.get("outcome") == "Succeeded")
+    return any(attempt.get("runId") == version.run_id for attempt in succeeded)
 
 
 def _enforced_machines(book: Book) -> Iterator[tuple[str, Body]]:

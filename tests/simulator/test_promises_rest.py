@@ -20,7 +20,7 @@ from trainlease.model.reasons import Cause
 
 FREE = {"state": "Free", "generation": 1, "fenceBase": 0}
 CLAIMED = {"state": "Claimed", "generation": 1, "fenceBase": 0, "holder": bodies.holder()}
-ENDED = [{"number": 1, "outcome": "Succeeded", "generation": 1, "machine": "gpu-1"}]
+ENDED = [{"number": 1, "outcome": "Succeeded", "generation": 1, "machine": "gpu-1", "runId": "r1"}]
 RUN = RunInfo("r1", "saturno", "uid-caries", 1, RunStatus.FINISHED)
 
 
@@ -185,6 +185,18 @@ def test_production_must_be_the_best_by_the_rule() -> None:
         models = {"saturno.caries": ModelState(production, None)}
         outside.rest(runs=[RUN], versions=[worse, better], models=models)
     assert outside.broken == ["rest-production"]
+
+
+def test_a_version_of_an_attempt_that_went_with_its_jobs_status_is_judged_no_more() -> None:
+    outside = picture()
+    body = bodies.job(attempts=ENDED, conditions=bodies.true("Finished", "Succeeded"))
+    body["spec"]["promote"] = {"metric": "val_f1"}
+    outside.write("trainingjobs", body, By.PERSON)
+    lost = ModelVersion(
+        "saturno.caries", 1, "r0", True, {"val_f1": 0.7}, None, job_uid="uid-caries"
+    )
+    outside.rest(runs=[RUN], versions=[lost], models={"saturno.caries": ModelState(None, None)})
+    assert outside.broken == []
 
 
 def test_a_run_has_one_version_at_most() -> None:
