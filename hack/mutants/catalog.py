@@ -1,6 +1,6 @@
 """All mutants, by the part of the protocol whose guard they lack."""
 
-from mutants import claims, databases, ends, jobs, margins, processes, restores
+from mutants import claims, databases, ends, jobs, margins, processes, restores, tracked
 from mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -10,5 +10,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *processes.MUTANTS,
     *jobs.MUTANTS,
     *restores.MUTANTS,
+    *tracked.MUTANTS,
     *margins.MUTANTS,
 )

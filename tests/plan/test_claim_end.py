@@ -172,6 +172,21 @@ def test_claimed_is_not_left_before_the_outcome_is_stored() -> None:
             MachineState.STOPPING,
         ),
         ("nobody can say", {"never_started": False, "view": None}, MachineState.STOPPING),
+        (
+            "no start was issued in it, but an earlier claim's has landed late",
+            {"view": on(6)},
+            MachineState.STOPPING,
+        ),
+        (
+            "no start was issued in it, but an earlier claim's is on its way up",
+            {"view": replace(on(6), power=Power.UNKNOWN)},
+            MachineState.STOPPING,
+        ),
+        (
+            "no start was issued in it, and another program's run is on",
+            {"view": on(None)},
+            MachineState.FREE,
+        ),
     ],
 )
 def test_where_a_claim_goes_once_its_outcome_is_stored(

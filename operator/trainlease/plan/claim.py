@@ -82,7 +82,8 @@ def _end(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action |
     is_hold = holder is not None and holder.job is None
     record = facts.exit if facts.is_off else None
     stands_there = record is not None and record.cause is not Cause.MACHINE_LOST
-    if (is_hold or facts.never_started or stands_there) and not facts.is_overtaken:
+    is_straight = is_hold or facts.never_started or stands_there
+    if is_straight and not facts.is_overtaken and not facts.is_on_by_us:
         return _free(facts, now, settings, ends.why(facts))
     return act.WriteMachine(facts.machine, ledger.stopping(facts.machine, ends.why(facts), now))
 

@@ -91,6 +91,12 @@ class MachineFacts:
         return self.view is not None and self.view.newest > self.generation
 
     @property
+    def is_on_by_us(self) -> bool:
+        """On, or on its way there, by a start of ours, of this claim or of another one."""
+        view = self.view
+        return view is not None and view.generation is not None and view.power is not Power.OFF
+
+    @property
     def runs(self) -> bool:
         """On, by this claim's own start."""
         return self.is_on and self.view is not None and self.view.generation == self.generation
