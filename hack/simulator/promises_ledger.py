@@ -311,7 +311,7 @@ def occupied_before_start(book: Book, fact: Powered) -> Iterator[str]:
     "Once in a claim: a claim starts its workload at most once (section 3, step 3)",
 )
 def one_start(book: Book, fact: Powered) -> Iterator[str]:
-    if not _is_our_start(fact):
+    if not _is_our_start(fact) or not _in_time(book, fact):
         return
     if book.starts[fact.uid, fact.generation or 0] and _is_known_on(book, fact):
         yield f"{fact.machine}: generation {fact.generation} started a second time"
