@@ -121,7 +121,7 @@ MUTANTS = (
     mutant(
         "no-start-limit",
         "Every wait has a deadline and a way out: a start has its limit.",
-        (_CLAIM, "    if now >= limit:\n", "    if False:\n"),
+        (_CLAIM, "    if left <= timedelta(0):\n", "    if False:\n"),
         within=40,
     ),
     mutant(

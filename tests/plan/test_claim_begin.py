@@ -1,6 +1,7 @@
 """The first claim steps: bind, tell, start. Each case fails without its guard."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -203,3 +204,14 @@ def test_a_start_has_a_limit(says: str, changes: dict[str, Any], want: Cause) ->
     action = decided(claimed(**changes), at(600))
     assert isinstance(action, act.SetOutcome), says
     assert (action.outcome, action.cause) == (Outcome.START_FAILED, want)
+
+
+def test_a_start_limit_is_not_prolonged_by_a_clock_that_ran_ahead_when_the_claim_was_made() -> None:
+    asked = {"saturno": 14, "latam": 14}
+    ahead = claimed(rows={}, telling=asked, stood_for=timedelta(seconds=600))
+    action = decided(ahead, at(-3600))
+    assert isinstance(action, act.SetOutcome)
+    assert action.cause is Cause.START_REFUSED
+    assert not isinstance(
+        decided(replace(ahead, stood_for=timedelta(0)), at(-3600)), act.SetOutcome
+    )

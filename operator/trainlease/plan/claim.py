@@ -180,19 +180,22 @@ def _start(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action
     """Start at most once, if the provider says off and all needed databases say occupied.
 
     The start limit counts where the provider cannot say, too; of what has been on it says nothing.
+    It is counted from what is stored, or from when this process first saw the claim so: a clock
+    that ran ahead when `since` was stored prolongs nothing.
     """
     if facts.runs or facts.has_been_on:
         return None
     assert facts.job is not None
     assert facts.lease is not None
-    limit = (facts.status.since or now) + ledger.claim_times(facts.job, settings).start
-    if now >= limit:
+    most = ledger.claim_times(facts.job, settings).start
+    left = min((facts.status.since or now) + most - now, most - facts.stood_for)
+    if left <= timedelta(0):
         return _outcome(facts, *ends.too_late(facts))
     fence = facts.status.occupied_fence
     must = rows.needed(facts.platforms, facts.holder_platform)
     confirmed = all(rows.is_confirmed(p, facts.rows, fence) for p in must)
     if facts.start_issued or not facts.is_off or not confirmed:
-        return act.Wait(limit - now)
+        return act.Wait(left)
     return act.Start(facts.machine, facts.lease, facts.job)
 
 

@@ -8,7 +8,6 @@ transaction. Not in here: when to tell (plan.claim), what a training's word is (
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from datetime import timedelta
 from typing import Any, TypeVar
 
 import structlog
@@ -308,6 +307,7 @@ class Databases:
         link.words.clear()
         was_compared = link.compared_at is not None
         link.compared_at = self._ports.clock.now()
+        link.compared_tick = self._ports.clock.monotonic()
         if was_compared:
             self._wake_jobs(link.platform.spec.namespace)
         else:
@@ -336,8 +336,8 @@ class Databases:
     def _is_compare_due(self, link: Link) -> bool:
         if link.compared_at is None or link.in_doubt:
             return True
-        age = self._ports.clock.now() - link.compared_at
-        return not timedelta(0) <= age < timedelta(seconds=self._settings.compare_every)
+        age = self._ports.clock.monotonic() - link.compared_tick
+        return age >= self._settings.compare_every
 
     def _next_look(self, link: Link, *, failed: bool) -> float:
         """`failed`: nobody answered now; once alone opens no breaker."""

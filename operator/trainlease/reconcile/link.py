@@ -38,6 +38,8 @@ class Link:
     trouble: str = "not connected yet"
     schema: SchemaReport | None = None
     compared_at: datetime | None = None
+    compared_tick: float = 0.0
+    """The same by the monotonic clock: what is due is not counted by a clock that may be set."""
     in_doubt: bool = False
     """A call failed since the last compare: what answers next may have been restored meanwhile."""
     rows: dict[str, RowKnowledge] = field(default_factory=dict)
