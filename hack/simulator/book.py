@@ -117,6 +117,8 @@ class Book:
         self.going: dict[tuple[str, str, str], float] = {}
         """(plural, namespace, name) of what was deleted and is still there -> since when."""
         self.restored_at: float | None = None
+        self.bound_blindly: set[str] = set()
+        """Uids of leases bound by what was read of their Machine before it lost its status."""
         self.ruled: dict[str, float] = {}
         """Platform -> when people last changed whether it is written to."""
         self.secrets: tuple[str, ...] = ()
@@ -224,11 +226,22 @@ class Book:
             self.told_since[fact.name] = fact.at if fact.name in self.told_since else -inf
         if fact.plural == "platforms" and _mode(fact.before) not in (None, _mode(fact.after)):
             self.ruled[fact.name] = fact.at
+        if fact.plural == "machineleases":
+            self._take_binding(fact.before, fact.after)
         if fact.plural == "machines":
             uid = fact.after["metadata"]["uid"]
             generation = status_of(fact.after).get("generation", 0)
             self.highest[uid] = max(self.highest[uid], generation)
             self._hear_claim(fact.name, fact.after)
+
+    def _take_binding(self, before: Body | None, lease: Body) -> None:
+        name, uid = status_of(lease).get("machine", ""), lease["metadata"]["uid"]
+        machine = self.machine(name)
+        is_blank = machine is not None and not status_of(machine).get("state")
+        if not name:
+            self.bound_blindly.discard(uid)
+        elif is_blank and not status_of(before).get("machine"):
+            self.bound_blindly.add(uid)
 
     def _hear_claim(self, machine: str, body: Body) -> None:
         """A person's word: the row that it names is ours to take, in the generation it names."""

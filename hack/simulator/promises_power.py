@@ -40,6 +40,8 @@ def outcome_before_off(book: Book, fact: Powered) -> Iterator[str]:
         bound = status.get("machineUid"), status.get("generation")
         if bound != (present, fact.generation) or book.restored_at:
             continue  # what a backup has forgotten is nobody's, nor what ran on a Machine before
+        if lease["metadata"]["uid"] in book.bound_blindly:
+            continue
         job = book.job(lease["metadata"]["namespace"], ref.get("name", ""), ref.get("uid", ""))
         outcome = (attempt_of(job, fact.attempt) or {}).get("outcome")
         if job is not None and not outcome and not is_true(job, "Finished"):

@@ -111,3 +111,15 @@ def test_a_platform_that_was_made_anew_owes_nothing_from_before() -> None:
     outside.observer.see(Wrote(2.0, By.US, "platforms", "", "saturno", body, None))
     assert book.is_made_anew("saturno", 101.0)
     assert not book.is_made_anew("saturno", 103.0)
+
+
+def test_a_lease_is_bound_blindly_where_its_machine_has_no_status_any_more() -> None:
+    outside = Outside()
+    for state, want in (("Claimed", set()), (None, {"uid-caries-1"})):
+        status = {"state": state} if state else {}
+        outside.write("machines", bodies.machine(**status), By.PERSON)
+        outside.write("machineleases", bodies.lease(), By.PERSON)
+        outside.write("machineleases", bodies.lease(machine="gpu-1"))
+        assert outside.observer.book.bound_blindly == want
+    outside.write("machineleases", bodies.lease(), By.PERSON)
+    assert outside.observer.book.bound_blindly == set()
