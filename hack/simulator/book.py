@@ -20,7 +20,7 @@ from simulator.facts import (
     TrainingChanged,
     Wrote,
 )
-from simulator.fields import is_foreign, is_true, says_ours, side_fence, status_of
+from simulator.fields import is_foreign, is_true, mode_of, says_ours, side_fence, status_of
 from trainlease.model.machine import CLAIM
 from trainlease.model.observed import (
     OUR_MARK,
@@ -117,6 +117,8 @@ class Book:
         self.going: dict[tuple[str, str, str], float] = {}
         """(plural, namespace, name) of what was deleted and is still there -> since when."""
         self.restored_at: float | None = None
+        self.blanked: set[str] = set()
+        """Machines that have lost their status at least once."""
         self.bound_blindly: set[str] = set()
         """Uids of leases bound by what was read of their Machine before it lost its status."""
         self.ruled: dict[str, float] = {}
@@ -222,9 +224,11 @@ class Book:
         kind[fact.namespace, fact.name] = fact.after
         if fact.by is By.PERSON and status_of(fact.before) and not status_of(fact.after):
             self._forget()
+            if fact.plural == "machines":
+                self.blanked.add(fact.name)
         if fact.plural == "platforms" and (fact.before or {}).get("spec") != fact.after["spec"]:
             self.told_since[fact.name] = fact.at if fact.name in self.told_since else -inf
-        if fact.plural == "platforms" and _mode(fact.before) not in (None, _mode(fact.after)):
+        if fact.plural == "platforms" and mode_of(fact.before) not in (None, mode_of(fact.after)):
             self.ruled[fact.name] = fact.at
         if fact.plural == "machineleases":
             self._take_binding(fact.before, fact.after)
@@ -368,10 +372,6 @@ class Book:
             for attempt in status_of(job).get("attempts", ())
         }
         return bound | held | stored
-
-
-def _mode(body: Body | None) -> str | None:
-    return body["spec"].get("mode") if body else None
 
 
 def _mark(keys: set[Key], key: Key, *, by_hand: bool) -> None:

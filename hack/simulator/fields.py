@@ -60,3 +60,7 @@ def attempt_of(job: Body | None, number: int | None) -> dict[str, Any] | None:
     """The record of one attempt in the job's status."""
     found = (a for a in status_of(job).get("attempts", ()) if a["number"] == number)
     return next(found, None)
+
+
+def mode_of(body: Body | None) -> str | None:
+    return body["spec"].get("mode") if body else None
