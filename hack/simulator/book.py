@@ -117,8 +117,8 @@ class Book:
         self.going: dict[tuple[str, str, str], float] = {}
         """(plural, namespace, name) of what was deleted and is still there -> since when."""
         self.restored_at: float | None = None
-        self.blanked: set[str] = set()
-        """Machines that have lost their status at least once."""
+        self.forgot_at = -inf
+        self.blanked: set[str] = set()  # machines that have lost their status at least once
         self.bound_blindly: set[str] = set()
         """Uids of leases bound by what was read of their Machine before it lost its status."""
         self.ruled: dict[str, float] = {}
@@ -224,6 +224,7 @@ class Book:
         kind[fact.namespace, fact.name] = fact.after
         if fact.by is By.PERSON and status_of(fact.before) and not status_of(fact.after):
             self._forget()
+            self.forgot_at = fact.at
             if fact.plural == "machines":
                 self.blanked.add(fact.name)
         if fact.plural == "platforms" and (fact.before or {}).get("spec") != fact.after["spec"]:

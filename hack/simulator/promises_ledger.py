@@ -1,6 +1,7 @@
 """The promises about Machine.status, leases and power: one holder, off before free, one start."""
 
 from collections.abc import Iterator
+from math import inf
 from typing import Any
 
 from simulator.book import Book
@@ -9,6 +10,8 @@ from simulator.fields import attempt_of, fence, is_true, says_ours, status_of
 from simulator.promise import promise
 from trainlease.model.observed import RowState
 
+_READ_BEFORE = 5.0
+"""Seconds that may lie between what a start is decided on and its call: each read has a timeout."""
 FREE, CLAIMED, STOPPING = "Free", "Claimed", "Stopping"
 
 
@@ -372,7 +375,8 @@ def _is_our_start(fact: Powered) -> bool:
 
 def _was_decided_before_a_restore(book: Book, fact: Powered) -> bool:
     """What such a call was decided on is no more; that it lands is repaired, as any late call."""
-    return book.restored_at is not None and fact.at - fact.lateness <= book.restored_at
+    decided = fact.at - fact.lateness - _READ_BEFORE
+    return decided <= max(book.restored_at or -inf, book.forgot_at)
 
 
 def _stands_occupied(book: Book, fact: Powered, platform: str) -> bool:

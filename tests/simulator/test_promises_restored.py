@@ -69,6 +69,7 @@ def test_what_was_told_in_a_life_that_is_forgotten_must_be_told_again() -> None:
     outside.power(False, by=By.ITSELF)
     outside.write("machines", bodies.machine(**CLAIM))
     outside.write("machineleases", bodies.lease(**BOUND))
+    outside.at += 10  # it was not decided before
     outside.power(True)
     assert outside.broken == ["occupied-before-start"]
 
