@@ -154,8 +154,8 @@ class World:
             "aws": self._machines_of(Flavour.INSTANCE),
         }
         self.behaviours = {(j.namespace, j.name): j for j in scenario.jobs}
-        self.long_runs: set[str] = set()
-        """Uids of jobs whose present run ends only by the world's word."""
+        self._long_runs: set[tuple[str, str, int]] = set()
+        """(job uid, machine, generation) of runs that end only by the world's word."""
         self.short_runs: set[tuple[str, int]] = set()
         """(machine, generation) of runs that end by themselves, and have not yet."""
         self.machine_uids: dict[str, str] = {}
@@ -215,6 +215,11 @@ class World:
         self.clocks[host].skew += seconds
 
     # -- questions -------------------------------------------------------------------------------
+
+    @property
+    def long_runs(self) -> frozenset[str]:
+        """Uids of jobs of which a run ends only by the world's word."""
+        return frozenset(job_uid for job_uid, _, _ in self._long_runs)
 
     def provider_of(self, machine: str) -> FakeMachines:
         """The machines among which this one is."""
@@ -298,7 +303,7 @@ class World:
 
     def _powered(self, change: PowerChange) -> None:
         if not change.on:
-            self.long_runs.discard(change.job_uid)
+            self._long_runs.discard((change.job_uid, change.machine, change.generation or 0))
             self.short_runs.discard((change.machine, change.generation or 0))
         lateness = change.lateness if change.by is Who.US else 0.0
         fact = Powered(
@@ -345,7 +350,8 @@ class World:
         self._log(workload, behaviour)
         boot = self.rng.uniform(0.0, 8.0)
         if behaviour.length is None and not self.is_ending:
-            self.long_runs.add(workload.job_uid)
+            run = workload.job_uid, workload.machine, workload.generation
+            self._long_runs.add(run)
             return Course(None, boot)
         length = _SHORT if behaviour.length is None else behaviour.length
         self.short_runs.add((workload.machine, workload.generation))
