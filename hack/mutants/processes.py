@@ -40,17 +40,6 @@ MUTANTS = (
         within=40,
     ),
     mutant(
-        "goes-on-after-it-led",
-        "A process that was the leader and is no more ends: nothing that it remembers outlives "
-        "its right to act on it.",
-        (
-            "reconcile/operator.py",
-            "            self.leader.run(lambda: self._end(lost), lambda: self._end(restored))\n",
-            "            self.leader.run(lambda: None, lambda: self._end(restored))\n",
-        ),
-        within=100,
-    ),
-    mutant(
         "another-uid-taken-for-it",
         "Gone is also an object of that name with another uid.",
         (
