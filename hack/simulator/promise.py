@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.book import Book
+from simulator.facts import Powered
 
 Judge = Callable[[Book, Any], Iterator[str]]
 _JUDGES: dict[tuple[str, str], list[tuple[str, Judge]]] = {}
@@ -51,3 +52,8 @@ def judges_of(fact: object) -> list[tuple[str, Judge]]:
     if key not in _JUDGES:
         _JUDGES[key] = [(n, j) for n, p, j in _REGISTER[type(fact)] if p in ("", key[1])]
     return _JUDGES[key]
+
+
+def is_in_time(book: Book, fact: Powered) -> bool:
+    """Power cannot be fenced: of a call later than the cool-down only the repair is promised."""
+    return fact.lateness <= book.limits.call_lateness

@@ -7,7 +7,7 @@ from typing import Any
 from simulator.book import Book
 from simulator.facts import Body, By, Powered, Wrote
 from simulator.fields import attempt_of, fence, is_true, says_ours, status_of
-from simulator.promise import promise
+from simulator.promise import is_in_time, promise
 from trainlease.model.observed import RowState
 
 _READ_BEFORE = 5.0
@@ -269,7 +269,7 @@ def bound_once(book: Book, fact: Wrote) -> Iterator[str]:
     "Nothing is started before lease and Machine name each other (section 3, steps 1 and 3)",
 )
 def bound_start(book: Book, fact: Powered) -> Iterator[str]:
-    if not _is_our_start(fact) or not _in_time(book, fact):
+    if not _is_our_start(fact) or not is_in_time(book, fact):
         return
     status = status_of(book.machine(fact.machine))
     if status.get("state") == FREE and status.get("generation", 0) >= (fact.generation or 0):
@@ -314,7 +314,7 @@ def occupied_before_start(book: Book, fact: Powered) -> Iterator[str]:
     "Once in a claim: a claim starts its workload at most once (section 3, step 3)",
 )
 def one_start(book: Book, fact: Powered) -> Iterator[str]:
-    if not _is_our_start(fact) or not _in_time(book, fact):
+    if not _is_our_start(fact) or not is_in_time(book, fact):
         return
     if book.starts[fact.uid, fact.generation or 0] and _is_known_on(book, fact):
         yield f"{fact.machine}: generation {fact.generation} started a second time"
@@ -330,7 +330,7 @@ def one_start(book: Book, fact: Powered) -> Iterator[str]:
     "elsewhere (section 3, step 6)",
 )
 def legacy_run_kept(book: Book, fact: Powered) -> Iterator[str]:
-    if fact.on or fact.generation is not None or fact.by is not By.US or not _in_time(book, fact):
+    if fact.on or fact.generation is not None or fact.by is not By.US or not is_in_time(book, fact):
         return
     asked = {name for name, _ in book.platforms()}  # the database of a Platform that is gone is not
     claims = sorted(book.running[fact.machine].claims & asked)
@@ -344,7 +344,7 @@ def legacy_run_kept(book: Book, fact: Powered) -> Iterator[str]:
     "Free in every database only after confirmed off (section 3, rule 1)",
 )
 def free_row_at_start(book: Book, fact: Powered) -> Iterator[str]:
-    if not _is_our_start(fact) or not _in_time(book, fact):
+    if not _is_our_start(fact) or not is_in_time(book, fact):
         return
     status = status_of(book.machine(fact.machine))
     for platform, _ in book.told_platforms():
@@ -387,8 +387,3 @@ def _stands_occupied(book: Book, fact: Powered, platform: str) -> bool:
     side, holder = rows.side, status.get("holder") or {}
     same_fence = side.fence == fence(status, free=False)
     return same_fence and (side.machine_uid, side.lease_uid) == (fact.uid, holder.get("uid"))
-
-
-def _in_time(book: Book, fact: Powered) -> bool:
-    """Power cannot be fenced: of a call later than the cool-down only the repair is promised."""
-    return fact.lateness <= book.limits.call_lateness

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from simulator.book import Book
 from simulator.facts import By, Powered
 from simulator.fields import attempt_of, is_true, status_of
-from simulator.promise import promise
+from simulator.promise import is_in_time, promise
 
 
 @promise(
@@ -14,7 +14,7 @@ from simulator.promise import promise
     "In Stopping, and only there, we turn off (section 3, step 6)",
 )
 def off_in_stopping(book: Book, fact: Powered) -> Iterator[str]:
-    if fact.on or fact.by is not By.US or _is_late(book, fact):
+    if fact.on or fact.by is not By.US or not is_in_time(book, fact):
         return
     machine = book.machine(fact.machine)
     if machine is None or machine["metadata"]["uid"] != fact.uid:
@@ -32,7 +32,7 @@ def off_in_stopping(book: Book, fact: Powered) -> Iterator[str]:
 )
 def outcome_before_off(book: Book, fact: Powered) -> Iterator[str]:
     """Of an attempt whose lease names the machine: it is turned off once its outcome is stored."""
-    if fact.on or fact.by is not By.US or fact.generation is None or _is_late(book, fact):
+    if fact.on or fact.by is not By.US or fact.generation is None or not is_in_time(book, fact):
         return
     present = (book.machine(fact.machine) or {}).get("metadata", {}).get("uid")
     for lease in book.objects["machineleases"].values():
@@ -47,8 +47,3 @@ def outcome_before_off(book: Book, fact: Powered) -> Iterator[str]:
         if job is not None and not outcome and not is_true(job, "Finished"):
             title = f"attempt {fact.attempt} of {ref['name']}"
             yield f"{fact.machine}: {title} was turned off before its outcome"
-
-
-def _is_late(book: Book, fact: Powered) -> bool:
-    """Power cannot be fenced: of a call later than the cool-down only the repair is promised."""
-    return fact.lateness > book.limits.call_lateness

@@ -147,14 +147,19 @@ def test_a_machine_without_a_row_is_not_lent_to_that_platform() -> None:
     in_town(scenario)
 
 
+async def restored_under_a_claim(town: Town) -> str:
+    """nutresa's rows are again as they were before a training that runs; its machine."""
+    backup = town.databases["nutresa"].snapshot()
+    town.courses["caries"] = Course(seconds=3600)
+    await town.create_job("caries")
+    await town.until_state("caries", "Running")
+    town.databases["nutresa"].restore(backup)
+    return str((await town.job("caries"))["status"]["machine"])
+
+
 def test_a_restored_backup_is_told_anew() -> None:
     async def scenario(town: Town) -> None:
-        backup = town.databases["nutresa"].snapshot()
-        town.courses["caries"] = Course(seconds=3600)
-        await town.create_job("caries")
-        await town.until_state("caries", "Running")
-        held = (await town.job("caries"))["status"]["machine"]
-        town.databases["nutresa"].restore(backup)
+        held = await restored_under_a_claim(town)
         assert town.rows(held)["nutresa"] is RowState.FREE
         await asyncio.sleep(310)
         assert town.rows(held)["nutresa"] is RowState.OCCUPIED
@@ -164,12 +169,7 @@ def test_a_restored_backup_is_told_anew() -> None:
 
 def test_a_backup_restored_in_a_restart_that_cost_one_answer_is_told_anew_at_once() -> None:
     async def scenario(town: Town) -> None:
-        backup = town.databases["nutresa"].snapshot()
-        town.courses["caries"] = Course(seconds=3600)
-        await town.create_job("caries")
-        await town.until_state("caries", "Running")
-        held = (await town.job("caries"))["status"]["machine"]
-        town.databases["nutresa"].restore(backup)
+        held = await restored_under_a_claim(town)
         town.databases["nutresa"].lose_answers = 1
         await town.create_job("plaque")
         await town.until_state("plaque", "Running")

@@ -144,7 +144,7 @@ def _counts(facts: MachineFacts, now: datetime, settings: Settings) -> bool:
     """A provider that says on, or booting, is believed until the alarm: it is being turned off."""
     if words.spoken(facts.machine, CONFIRM_OFF) is None or facts.is_off:
         return False
-    is_seen = facts.is_on or (facts.view is not None and facts.view.generation is not None)
+    is_seen = facts.is_on or facts.is_on_by_us
     return not is_seen or is_overdue(facts.machine, now, settings)
 
 
