@@ -25,6 +25,7 @@ KEPT = "kept"
 _BED = "TRAINLEASE_BED"
 _STARTER = "TRAINLEASE_BED_STARTER"
 _KILL_SECONDS = 10.0
+_STOP_SECONDS = 10.0
 _LAUNCH = 'read -r stat </proc/$$/stat; printf "%s %s\\n" "$1" "$stat" >>"$0"; shift; exec "$@"'
 
 
@@ -79,8 +80,14 @@ class Part:
         self.stop(timeout=0.0)
 
     def freeze(self) -> None:
-        """It keeps its connections and answers nothing."""
-        _signal(self._members(), signal.SIGSTOP)
+        """It keeps its connections and answers nothing, from the return of this call on.
+
+        The signal alone is not enough: a thread that runs on another core may still give an
+        answer until the kernel has stopped it as well.
+        """
+        members = self._members()
+        _signal(members, signal.SIGSTOP)
+        wait_until(lambda: all(map(_stands_still, members)), _STOP_SECONDS, "the stop", every=0.001)
 
     def thaw(self) -> None:
         _signal(self._members(), signal.SIGCONT)
@@ -258,6 +265,15 @@ def _parse(stat: str) -> Seen | None:
     if not pid.isdigit() or len(fields) < 20:
         return None
     return Seen(int(pid), fields[0], int(fields[3]), int(fields[19]))
+
+
+def _stands_still(process: Seen) -> bool:
+    """Whether each of its threads is stopped, or gone."""
+    states = []
+    for task in Path(f"/proc/{process.pid}/task").glob("*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            states.append(_parse(task.read_text(errors="replace")))
+    return all(state.state in "TtZX" for state in states if state)
 
 
 def _is_the_same(process: Seen) -> bool:

@@ -64,10 +64,27 @@ def test_stop_ends_a_part_and_all_its_children(folder: Path, command: list[str])
 def test_a_part_is_ended_while_frozen(folder: Path) -> None:
     part = Processes(folder).start("part", SLEEP)
     part.freeze()
-    wait_until(lambda: state(part.pid) == "T", 5, "the freeze")
+    assert state(part.pid) == "T"
     part.thaw()
     wait_until(lambda: state(part.pid) == "S", 5, "the thaw")
     part.freeze()
+
+
+def test_a_frozen_part_does_nothing_more_on_any_of_its_threads(folder: Path) -> None:
+    """What is done right after `freeze` must not be answered by a thread that stops later."""
+    busy = "import sys, threading\nn = [0]\ndef work():\n    while True:\n        n[0] += 1\n"
+    thread = "threading.Thread(target=work).start()"
+    start = f"for _ in range(8):\n    {thread}\nprint('busy', flush=True)"
+    part = Processes(folder).start("part", [sys.executable, "-c", busy + start])
+    part.until(lambda: "busy" in part.tail(), 20)
+
+    for _ in range(20):
+        part.freeze()
+        threads = list(Path(f"/proc/{part.pid}/task").iterdir())
+        states = {(task / "stat").read_text().rpartition(")")[2].split()[0] for task in threads}
+        assert len(threads) == 9
+        assert states == {"T"}
+        part.thaw()
 
     part.stop()
 
