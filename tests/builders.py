@@ -15,7 +15,7 @@ from trainlease.model.machine_lease import (
 )
 from trainlease.model.mode import PAUSED, Mode
 from trainlease.model.observed import Exit, MachineView, Power, Told
-from trainlease.model.platform import Confirm, Database, Language, Platform, PlatformSpec
+from trainlease.model.platform import Confirm, Database, Language, Platform, PlatformSpec, Tracking
 from trainlease.model.reasons import Cause, JobCondition, LeaseCondition, MachineState, Outcome
 from trainlease.model.settings import Settings
 from trainlease.model.training_job import (
@@ -174,9 +174,10 @@ def a_platform(
     language: Language = Language.EN,
     names: dict[str, str] | None = None,
     deleting: bool = False,
+    tracking: str | None = None,
     **status: Any,
 ) -> Platform:
-    """A platform that owns the namespace of its own name."""
+    """A platform that owns the namespace of its own name; `tracking` names a Secret."""
     return Platform(
         metadata=Meta(
             name=name,
@@ -188,6 +189,7 @@ def a_platform(
             mode=mode,
             namespace=name,
             language=language,
+            tracking=Tracking(secret=tracking) if tracking else None,
             database=Database(
                 secret=f"{name}-db", preset="integrations-v1", confirm=confirm, names=names or {}
             ),

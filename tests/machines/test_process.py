@@ -177,6 +177,13 @@ async def test_the_environment_is_minimal(
     assert names - {"PWD", "SHLVL", "_", "OLDPWD"} == want  # these four the shell makes itself
 
 
+async def test_a_variable_of_the_job_stands_over_one_from_a_secret_as_in_a_pod(
+    process: ProcessBench,
+) -> None:
+    work = shell(process, "echo $USER_NAME", env={"USER_NAME": "a"}, secret_env={"USER_NAME": "b"})
+    assert (await run(process, work)).log_tail == "a\n"
+
+
 async def test_the_command_runs_in_its_images_folder_with_a_home_of_its_own(
     process: ProcessBench,
 ) -> None:

@@ -2,9 +2,16 @@
 
 import json
 
-from tests.builders import a_claimed_machine, a_job, a_lease, at
+import pytest
+from tests.builders import a_claimed_machine, a_job, a_lease, a_platform, at
 
-from trainlease.plan.workload import environment, experiment, registered_model, workload
+from trainlease.plan.workload import (
+    environment,
+    experiment,
+    registered_model,
+    secret_refs,
+    workload,
+)
 
 JOB = a_job(
     params={"epochs": 30, "lr": 0.5, "note": "a b", "aug": True, "opt/beta.1": 1},
@@ -36,10 +43,30 @@ def test_without_a_run_nothing_of_mlflow_is_named() -> None:
 
 def test_secrets_are_never_shown() -> None:
     machine = a_claimed_machine(a_lease(JOB))
-    what = workload(JOB, machine, 1, "r1", "", at(60), {"TOKEN": "s3cr3t"})
+    what = workload(JOB, machine, None, 1, "r1", "", at(60), {"TOKEN": "s3cr3t"})
     assert (what.generation, what.attempt, what.deadline) == (7, 1, at(60))
     assert what.secret_env == {"TOKEN": "s3cr3t"}
     assert "s3cr3t" not in repr(what)
+
+
+@pytest.mark.parametrize(
+    ("own", "user", "want"),
+    [
+        ((), None, ()),
+        (("keys",), None, ("keys",)),
+        ((), "mlflow", ("mlflow",)),
+        (("keys", "more"), "mlflow", ("keys", "more", "mlflow")),
+        (("mlflow", "keys"), "mlflow", ("keys", "mlflow")),
+    ],
+)
+def test_the_platforms_mlflow_user_comes_after_the_jobs_own_secrets(
+    own: tuple[str, ...], user: str | None, want: tuple[str, ...]
+) -> None:
+    assert secret_refs(a_job(secrets=own), a_platform(tracking=user)) == want
+
+
+def test_a_job_of_nobody_has_its_own_secrets() -> None:
+    assert secret_refs(a_job(secrets=("keys",)), None) == ("keys",)
 
 
 def test_experiment_and_model_carry_the_platforms_namespace() -> None:

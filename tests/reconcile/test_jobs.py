@@ -1,6 +1,7 @@
 """A job's way through the whole operator, over fakes and in virtual time."""
 
 import asyncio
+import re
 from dataclasses import replace
 from math import inf
 from typing import Any
@@ -236,22 +237,47 @@ def test_a_namespace_that_no_platform_owns_is_said_and_mended_by_one() -> None:
     in_town(scenario)
 
 
-def test_a_job_whose_secret_is_there_gets_its_keys() -> None:
+async def with_secrets(town: Town) -> list[Workload]:
+    """Its own Secret and one for its platform's MLflow user; what is started later is in the list.
+
+    Both have a TOKEN: hunter2 in the job's, letmein in the platform's.
+    """
+    seen: list[Workload] = []
+    script = town.machines.script
+
+    def look(workload: Workload) -> Course:
+        seen.append(workload)
+        return replace(script(workload), seconds=1)
+
+    town.machines.script = look
+    keys = {"keys": {"TOKEN": "aHVudGVyMg==", "OWN": "MQ=="}, "mlflow": {"TOKEN": "bGV0bWVpbg=="}}
+    for name, data in keys.items():
+        meta = {"name": name, "namespace": "saturno"}
+        await town.kube.create("secrets", {"metadata": meta, "data": data})
+    user = {"spec": {"tracking": {"secret": "mlflow"}}}
+    await town.kube.patch("platforms", "", "saturno", user)
+    return seen
+
+
+def test_a_process_gets_what_its_jobs_secrets_hold_and_its_platforms_over_it() -> None:
     async def scenario(town: Town) -> None:
-        seen: list[dict[str, str]] = []
-        script = town.machines.script
-
-        def look(workload: Workload) -> Course:
-            seen.append(dict(workload.secret_env))
-            return replace(script(workload), seconds=1)
-
-        town.machines.script = look
-        meta = {"name": "keys", "namespace": "saturno"}
-        await town.kube.create("secrets", {"metadata": meta, "data": {"TOKEN": "aHVudGVyMg=="}})
+        seen = await with_secrets(town)
         await town.create_job("caries", secrets=["keys"])
         await town.until_state("caries", "Succeeded")
-        assert seen == [{"TOKEN": "hunter2"}]
-        assert "hunter2" not in str(town.kube.objects("trainingjobs"))
+        assert [w.secret_env for w in seen] == [{"TOKEN": "letmein", "OWN": "1"}]
+        assert not re.search("hunter2|letmein", str(town.kube.objects("trainingjobs")))
+
+    in_town(scenario)
+
+
+def test_on_a_node_slot_secrets_are_named_and_the_operator_reads_none() -> None:
+    async def scenario(town: Town) -> None:
+        seen = await with_secrets(town)
+        slot = {"pool": "slots", "process": None, "node": {"name": "srv-1"}}
+        await town.kube.patch("machines", "", "gpu-1", {"spec": slot})
+        await town.create_job("caries", pool="slots", secrets=["keys"])
+        await town.until_state("caries", "Succeeded")
+        assert [(w.secret_refs, w.secret_env) for w in seen] == [(("keys", "mlflow"), {})]
 
     in_town(scenario)
 

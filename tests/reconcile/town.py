@@ -67,7 +67,7 @@ class Town:
         """An operator process with a watch of its own; its calls to kube go through the gate."""
         client = self.kube.client_for(identity, gate)
         chosen: dict[str, Any] = {
-            "providers": {"process": FakeProvider(self.machines, identity)},
+            "providers": dict.fromkeys(("process", "node"), FakeProvider(self.machines, identity)),
             "open_database": self._open,
             "tracker": FakeTracker(self.mlflow, identity),
         }

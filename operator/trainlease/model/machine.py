@@ -116,6 +116,11 @@ class MachineSpec(Shape):
         """`node`, `aws` or `process`."""
         return "node" if self.node else "aws" if self.aws else "process"
 
+    @property
+    def needs_secret_values(self) -> bool:
+        """Whether what runs there cannot refer to a Secret, so that it is handed the values."""
+        return self.node is None
+
     def permits(self, platform: str) -> bool:
         """Whether this platform may use the machine; no list means each may."""
         return self.platforms is None or platform in self.platforms

@@ -50,7 +50,12 @@ class MachineView:
 
 @dataclass(frozen=True)
 class Workload:
-    """What to start on a machine for one attempt. Nothing here is a secret but `secret_env`."""
+    """What to start on a machine for one attempt. Nothing here is a secret but `secret_env`.
+
+    `secret_refs` are Secrets of the job's namespace whose keys become variables, a later one over
+    an earlier one, and `env` over both. A provider that cannot refer to a Secret (a process has no
+    kubelet to read it) gets their values as `secret_env`, which is empty for all others.
+    """
 
     machine: str
     machine_uid: str
@@ -64,6 +69,7 @@ class Workload:
     env: Mapping[str, str]
     params: Mapping[str, bool | int | float | str]
     deadline: datetime
+    secret_refs: tuple[str, ...] = ()
     secret_env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 

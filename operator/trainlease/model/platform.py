@@ -147,6 +147,14 @@ class Database(Shape):
         return self
 
 
+class Tracking(Shape):
+    """With which rights the platform's trainings write to MLflow."""
+
+    secret: Annotated[str, Field(min_length=1, max_length=253)]
+    """A Secret in the platform's own namespace: its keys MLFLOW_TRACKING_USERNAME and
+    MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, become variables of each training."""
+
+
 class PlatformSpec(Shape):
     """Whose jobs these are, what share they get, and which database must always be told."""
 
@@ -160,6 +168,8 @@ class PlatformSpec(Shape):
     """Of the messages in the platform's training rows."""
     database: Database
     """The database that is told of each claim and each release."""
+    tracking: Tracking | None = None
+    """The MLflow user of its trainings; left out, they get no credentials from us."""
 
 
 class PlatformStatus(StatusShape):

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from trainlease.model.machine import Machine
 from trainlease.model.observed import Workload
+from trainlease.model.platform import Platform
 from trainlease.model.training_job import TrainingJob
 
 _NOT_NAME = re.compile(r"[^A-Z0-9]")
@@ -36,9 +37,20 @@ def environment(
     return {**env, **spec.env}
 
 
+def secret_refs(job: TrainingJob, platform: Platform | None) -> tuple[str, ...]:
+    """The Secrets of the job's namespace that its training gets: its own, then its platform's.
+
+    The platform's comes last and so wins: who a training is to MLflow is the platform's to say.
+    """
+    tracking = platform.spec.tracking if platform else None
+    theirs = (tracking.secret,) if tracking else ()
+    return (*(name for name in job.spec.secrets if name not in theirs), *theirs)
+
+
 def workload(
     job: TrainingJob,
     machine: Machine,
+    platform: Platform | None,
     attempt: int,
     run_id: str | None,
     tracking_uri: str,
@@ -59,6 +71,7 @@ def workload(
         env=environment(job, attempt, run_id, tracking_uri),
         params=job.spec.params,
         deadline=deadline,
+        secret_refs=secret_refs(job, platform),
         secret_env=secret_env,
     )
 

@@ -98,8 +98,10 @@ async def start(context: Context, action: act.Start) -> None:
     machine, job, number = action.machine, action.job, action.lease.spec.attempt or 0
     provider = _provider(context, machine)
     await _check_unchanged(context, machine, job, number)
+    platform = context.store.platform_of(job.namespace)
+    refs = workload.secret_refs(job, platform) if machine.spec.needs_secret_values else ()
     try:
-        secrets = await secret_environment(context.ports.kube, job)
+        secrets = await secret_environment(context.ports.kube, job.namespace, refs)
     except NeedsPerson as error:
         await _cannot_start(context, action, Cause.SECRET_MISSING, str(error))
         return
@@ -107,6 +109,7 @@ async def start(context: Context, action: act.Start) -> None:
     what = workload.workload(
         job,
         machine,
+        platform,
         number,
         run_id,
         context.settings.tracking_uri,

@@ -1,29 +1,32 @@
-"""What Secrets hold: a job's variables, a database's address. Their values go nowhere else."""
+"""What Secrets hold: a training's variables, a database's address. Their values go nowhere else."""
 
 import base64
 import binascii
 import re
+from collections.abc import Iterable
 
 from trainlease.effects.kube.base import Kube
 from trainlease.model.errors import BadSpec, Forbidden, NotFound
 from trainlease.model.platform import Platform
-from trainlease.model.training_job import TrainingJob
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-async def secret_environment(kube: Kube, job: TrainingJob) -> dict[str, str]:
-    """All keys of the job's Secrets as variables; a later Secret wins over an earlier one.
+async def secret_environment(kube: Kube, namespace: str, names: Iterable[str]) -> dict[str, str]:
+    """All keys of these Secrets as variables; a later Secret wins over an earlier one.
 
     BadSpec says which Secret or key is wrong, and never what is in it.
     """
     found: dict[str, str] = {}
-    for name in job.spec.secrets:
-        what = f"Secret {job.namespace}/{name}"
+    for name in names:
+        what = f"Secret {namespace}/{name}"
         try:
-            secret = await kube.get("secrets", job.namespace, name)
+            secret = await kube.get("secrets", namespace, name)
         except NotFound:
-            raise BadSpec(f"{what} is missing: create it, or take it out of spec.secrets") from None
+            raise BadSpec(
+                f"{what} is missing: create it, or take it out of the job's spec.secrets, or out "
+                "of the Platform's spec.tracking"
+            ) from None
         except Forbidden:
             raise BadSpec(f"{what} may not be read by the operator: grant it get") from None
         for key, value in (secret.get("data") or {}).items():

@@ -198,8 +198,8 @@ class ProcessProvider:
             "PATH": path,
             "HOME": str(claim.path / "home"),
             "LANG": "C.UTF-8",
-            **workload.env,
             **workload.secret_env,
+            **workload.env,
             MARK: str(claim.path),
         }
         command = workload.command or (DEFAULT_COMMAND,)
