@@ -272,7 +272,6 @@ class _Operator:
             except TrainleaseError:
                 delay = min(delay * 2, 30.0)
             await asyncio.sleep(delay)
-        self._results.is_due(self._town.jobs[uid])  # as each event of the job asks
 
     async def _look(self, job: TrainingJob) -> None:
         number = len(job.status.attempts) + 1

@@ -157,7 +157,7 @@ class World:
         self._long_runs: set[tuple[str, str, int]] = set()
         """(job uid, machine, generation) of runs that end only by the world's word."""
         self.short_runs: set[tuple[str, int]] = set()
-        """(machine, generation) of runs that end by themselves, and have not yet."""
+        """(machine, generation) of trainings that end by themselves, and have not yet."""
         self.machine_uids: dict[str, str] = {}
         """The uid of the present Machine of this name, or of the last that there was."""
         self.coming = 0
@@ -357,10 +357,16 @@ class World:
         self.short_runs.add((workload.machine, workload.generation))
         if flavour is Flavour.INSTANCE and behaviour.cause is not Cause.MACHINE_LOST:
             # Its agent says how it ended; the machine stays on until it is turned off.
-            self.grounds.later(boot + length, self.finished, workload, behaviour)
+            self.grounds.later(boot + length, self._agent_ends, workload, behaviour)
             return Course(None, boot)
         code = _CODES.get(behaviour.cause)
         return Course(length, boot, behaviour.cause, code, f"as drawn: {code}")
+
+    def _agent_ends(self, workload: Workload, behaviour: Behaviour) -> None:
+        """Its training has ended. When it goes off is the operators' word, who may not believe it:
+        a backup can have brought back a hold, which keeps what it finds."""
+        self.short_runs.discard((workload.machine, workload.generation))
+        self.finished(workload, behaviour)
 
     def _log(self, workload: Workload, behaviour: Behaviour) -> None:
         run_id = workload.env.get("MLFLOW_RUN_ID")

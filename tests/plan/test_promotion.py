@@ -153,7 +153,7 @@ def test_an_incumbent_without_the_metric_is_not_compared() -> None:
     ("rule", "candidate", "state", "reason"),
     [
         (a_rule(), a_version(ready=False), NOTHING, PromotionReason.NOT_READY),
-        (a_rule(), a_version(rolled_back=True), production(), PromotionReason.ROLLED_BACK),
+        (a_rule(), a_version(was_promoted=True), production(), PromotionReason.ROLLED_BACK),
         (a_rule(), a_version(), ModelState(None, None, held=True), PromotionReason.HELD),
         (a_rule(), a_version(held=True), NOTHING, PromotionReason.HELD),
     ],
@@ -168,7 +168,7 @@ def test_what_stands_above_the_metric(
 
 
 def test_the_most_basic_reason_is_told_first() -> None:
-    wrong = a_version(value=None, ready=False, rolled_back=True, held=True)
+    wrong = a_version(value=None, ready=False, was_promoted=True, held=True)
     held = ModelState(production().production, None, held=True)
     manual = a_rule(mode=PromoteMode.MANUAL)
 
@@ -176,7 +176,7 @@ def test_the_most_basic_reason_is_told_first() -> None:
     assert decide(manual, wrong, held).reason is PromotionReason.METRIC_MISSING
     unready = a_version(ready=False, held=True)
     assert decide(manual, unready, held).reason is PromotionReason.NOT_READY
-    rolled_back = a_version(rolled_back=True, held=True)
+    rolled_back = a_version(was_promoted=True, held=True)
     assert decide(manual, rolled_back, held).reason is PromotionReason.ROLLED_BACK
     assert decide(manual, a_version(), held).reason is PromotionReason.HELD
 

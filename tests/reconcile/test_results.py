@@ -324,6 +324,21 @@ async def test_the_decision_is_made_again_if_the_alias_moved_after_it(bench: Ben
 
 
 @in_virtual_time
+async def test_a_version_taken_back_while_it_is_judged_again_does_not_win_again(
+    bench: Bench,
+) -> None:
+    await bench.recorded(await bench.trained(a_success("first"), val_f1=0.7))
+    second = await bench.trained(a_success("second"), val_f1=0.9)
+    await bench.recorded(second)
+    bench.start()  # the write of what was decided is lost with the process
+    bench.weather.at["model"] = lambda: bench.server.move_alias(MODEL, word.PRODUCTION, 1)
+    status = (await bench.recorded(second)).status
+
+    assert said(status, JobCondition.PROMOTED)[:2] == ("False", "RolledBack")
+    assert bench.server.models[MODEL].aliases[word.PRODUCTION] == 1
+
+
+@in_virtual_time
 async def test_a_held_model_is_not_promoted(bench: Bench) -> None:
     await bench.recorded(await bench.trained(a_success("first"), val_f1=0.7))
     bench.server.tag_model(MODEL, word.HOLD, "true")

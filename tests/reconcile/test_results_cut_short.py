@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.builders import a_job
 from tests.reconcile.tracked import (
+    CLUSTER,
     MODEL,
     Bench,
     Stopped,
@@ -131,15 +132,14 @@ def _stop() -> None:
 
 
 @in_virtual_time
-async def test_a_new_process_sweeps_the_models_of_jobs_that_are_recorded(bench: Bench) -> None:
+async def test_a_new_process_sweeps_the_models_of_jobs_that_it_never_saw(bench: Bench) -> None:
     job = await bench.recorded(await bench.trained(a_success(), val_f1=0.7))
     run = bench.server.runs[job.status.attempts[0].run_id or ""]
     model = bench.server.models[MODEL]
-    twin = bench.server.new_version(model, MODEL, run.run_id, {word.JOB_UID: job.uid})
+    tags = {word.CLUSTER: CLUSTER, word.JOB_UID: job.uid}
+    twin = bench.server.new_version(model, MODEL, run.run_id, tags)
     assert sorted(model.versions) == [1, twin]  # its create has landed late
-    results = bench.start()
-    assert not results.is_due(job)
-    await results.sweep(nobody_is_gone)
+    await bench.start().sweep(nobody_is_gone)
 
     assert sorted(model.versions) == [1]
 

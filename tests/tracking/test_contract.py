@@ -180,7 +180,7 @@ async def test_a_model_is_registered_once_with_its_tags(world: World) -> None:
     assert first is not None
     assert (first.version, first.run_id, first.ready) == (1, run_id, True)
     assert (first.metrics, first.eval_data) == ({"f1": 0.8}, "holdout-3")
-    assert (first.job_uid, first.held, first.rolled_back) == ("uid-1", False, False)
+    assert (first.job_uid, first.held, first.was_promoted) == ("uid-1", False, False)
     assert await world.versions(run.experiment) == [1]
 
 
@@ -217,6 +217,18 @@ async def test_a_twin_of_a_version_that_lands_late_is_deleted_unless_it_is_in_us
     await world.tracker.mirror(model)
 
     assert await world.stages(model) == {1: word.STAGE_BEFORE, 2: word.STAGE}
+
+
+async def test_the_models_with_a_version_of_ours_are_told_and_no_others(world: World) -> None:
+    ours, theirs, nobodys = new_run(), new_run(), new_run()
+    clusters = [f"cluster-of-{run.job_uid}" for run in (ours, theirs)]
+    for run, cluster in zip((ours, theirs), clusters, strict=True):
+        run_id = (await world.tracker.ensure_run(run)).run_id
+        await world.log_model(run_id)
+        await world.tracker.ensure_version(run.experiment, run_id, {word.CLUSTER: cluster})
+    await world.register(nobodys.experiment, (await world.tracker.ensure_run(nobodys)).run_id)
+
+    assert await world.tracker.models(clusters[0]) == [ours.experiment]
 
 
 async def test_a_model_that_an_older_client_logged_is_found(world: World) -> None:
@@ -322,10 +334,10 @@ async def test_a_version_that_was_taken_back_says_so(world: World) -> None:
     newer_id = (await world.tracker.ensure_run(newer)).run_id
     taken_back = await world.tracker.ensure_version(model, newer_id, TAGS)
     assert taken_back is not None
-    assert taken_back.rolled_back
+    assert taken_back.was_promoted
     state = await world.tracker.model_state(model)
     assert state.production is not None
-    assert not state.production.rolled_back
+    assert state.production.version == first
 
 
 async def test_stages_follow_an_alias_that_a_person_moved(world: World) -> None:

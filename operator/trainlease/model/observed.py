@@ -292,7 +292,7 @@ class RunInfo:
 class ModelVersion:
     """One version of a registered model, with what promotion needs of its run.
 
-    `rolled_back`: the rule once made it Production, and it is no more. `reason` is the sentence
+    `was_promoted`: the rule has made it Production, now or once. `reason` is the sentence
     that was last stored on it.
     """
 
@@ -303,7 +303,7 @@ class ModelVersion:
     metrics: Mapping[str, float]
     eval_data: str | None
     held: bool = False
-    rolled_back: bool = False
+    was_promoted: bool = False
     job_uid: str = ""
     reason: str = ""
 

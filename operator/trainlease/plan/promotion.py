@@ -103,7 +103,7 @@ def _unfit(rule: Promote, candidate: ModelVersion) -> Promotion | None:
 def _by_a_person(candidate: ModelVersion, state: ModelState) -> Promotion | None:
     """What a person decided stands above the metric."""
     name = f"v{candidate.version}"
-    if candidate.rolled_back:
+    if candidate.was_promoted:
         text = f"{name} was Production before and is no more; a version wins only once"
         return _no(PromotionReason.ROLLED_BACK, text)
     if state.held:

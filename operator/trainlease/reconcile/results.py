@@ -145,9 +145,6 @@ class Results:
 
     def is_due(self, job: TrainingJob) -> bool:
         """Whether `record` has something to do now; costs nothing."""
-        model = registered_model(job)
-        if model is not None and job.is_finished:
-            self._models.setdefault(model, asyncio.Lock())  # swept, whoever recorded it
         if job.deleting or plan.is_recorded(job):
             self._forget(job.uid)
             return False
@@ -188,7 +185,10 @@ class Results:
         return plan.recorded(job, found, now)
 
     async def sweep(self, is_gone: IsGone) -> None:
-        """End the open runs of jobs that are gone, and put stages right; Unavailable if away."""
+        """End the open runs of jobs that are gone; put stages right and delete versions' late twins.
+
+        Raises Unavailable if MLflow is away.
+        """
         if self._tracker is None:
             return
         for run in await self._ask(self._server.open_runs, self.cluster):
@@ -198,7 +198,8 @@ class Results:
         for uid, (namespace, name) in list(self._jobs.items()):
             if await is_gone(namespace, name, uid):
                 self._forget(uid)
-        for model in list(self._models):
+        # MLflow itself says which: the job of a late twin may be gone, or go on since a restore.
+        for model in await self._ask(self._server.models, self.cluster):
             await self._ask(self._server.mirror, model)
 
     async def close(self) -> None:

@@ -110,6 +110,10 @@ class Api(Protocol):
 
     async def model(self, name: str) -> ModelRow: ...
 
+    async def models_with(self, tag: str, value: str) -> Sequence[str]:
+        """The registered models that have a version with this tag, by name."""
+        ...
+
     async def versions(self, model: str, run_id: str | None = None) -> Sequence[VersionRow]:
         """All versions, or those of one run; none if there is no such model."""
         ...

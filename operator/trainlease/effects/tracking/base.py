@@ -66,6 +66,10 @@ class Tracker(Protocol):
         """
         ...
 
+    async def models(self, cluster: str) -> Sequence[str]:
+        """The registered models that have a version of ours, by name."""
+        ...
+
     async def mirror(self, model: str) -> None:
         """Make the stages say what the alias says, and delete twins of versions that landed late.
 

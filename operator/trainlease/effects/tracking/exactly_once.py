@@ -140,6 +140,9 @@ class ExactlyOnce:
             await self._mark(row, before if current == version else current)
             await self._mirror(model, version)
 
+    async def models(self, cluster: str) -> Sequence[str]:
+        return await self.api.models_with(word.CLUSTER, cluster)
+
     async def mirror(self, model: str) -> None:
         async with self._lock(model):
             try:
@@ -357,7 +360,7 @@ def _version_info(
         metrics=metrics,
         eval_data=tags.get(word.EVAL_DATA),
         held=word.is_hold(tags.get(word.HOLD)),
-        rolled_back=word.PROMOTED in tags and word.PRODUCTION not in row.aliases,
+        was_promoted=word.PROMOTED in tags,
         job_uid=tags.get(word.JOB_UID, ""),
         reason=tags.get(word.REASON, ""),
     )

@@ -277,6 +277,16 @@ class FakeApi:
 
         return await self.request("model", name, act)
 
+    async def models_with(self, tag: str, value: str) -> Sequence[str]:
+        def act() -> list[str]:
+            return [
+                name
+                for name, there in sorted(self._server.models.items())
+                if any(row.tags.get(tag) == value for row in there.versions.values())
+            ]
+
+        return await self.request("models_with", tag, act)
+
     async def versions(self, model: str, run_id: str | None = None) -> Sequence[VersionRow]:
         def act() -> list[VersionRow]:
             found = self._server.models.get(model, _Model()).versions.values()

@@ -149,6 +149,11 @@ class MlflowApi:
         aliases = {alias: int(version) for alias, version in found.aliases.items()}
         return ModelRow(tags=dict(found.tags), aliases=aliases)
 
+    async def models_with(self, tag: str, value: str) -> Sequence[str]:
+        text = f"tags.`{tag}` = '{value}'"
+        found = await self._pages("list the versions", "search_model_versions", filter_string=text)
+        return sorted({str(version.name) for version in found})
+
     async def versions(self, model: str, run_id: str | None = None) -> Sequence[VersionRow]:
         text = f"name = '{model}'" + (f" and run_id = '{run_id}'" if run_id else "")
         found = await self._pages("list the versions", "search_model_versions", filter_string=text)
