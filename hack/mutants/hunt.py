@@ -20,7 +20,7 @@ from simulator.quiet import keep_quiet
 from simulator.runner import SORTED, run, spots
 from simulator.scenario_haste import EVERY
 
-SEEDS = range(9_000)
+SEEDS = range(10_000)
 """Those from which mutants take theirs: the tree as it is passes them in tests/simulator."""
 CRASHES = (SORTED, KEEPS_RUNNING)
 """Promises that any misspelt patch breaks: they catch nothing."""

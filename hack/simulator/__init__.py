@@ -13,7 +13,8 @@
 - `operators`: the operators' processes and watches; `databases`: the platforms' databases.
 - `world`: all of it together, turned into facts; `runner`: one seed from start to rest;
   `campaign`: many seeds.
-- `facts`, `book`, `observer`: what the observer is told, what it knows, how it judges;
+- `facts`, `book`, `limits`, `observer`: what the observer is told, knows, and may ask for, and how
+  it judges;
   `promises_*`: what it holds the operators to; `reading`: what is read at rest.
 
 Nothing in here is imported by the operator, and nothing starts a thread or opens a socket.

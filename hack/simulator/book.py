@@ -5,7 +5,7 @@ is not in here, and nothing in here decides whether a fact was allowed.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf
 
@@ -21,6 +21,7 @@ from simulator.facts import (
     Wrote,
 )
 from simulator.fields import is_foreign, is_true, mode_of, says_ours, side_fence, status_of
+from simulator.limits import Limits
 from trainlease.model.machine import CLAIM
 from trainlease.model.observed import (
     OUR_MARK,
@@ -37,32 +38,10 @@ class Ran:
     """What runs on a machine now: one of our claims by generation, or the legacy program's."""
 
     ours: dict[int, str] = field(default_factory=dict)
-    """Generation -> job uid."""
-    legacy: bool = False
+    """Generation -> uid of the Machine in whose name it was started."""
+    legacy_since: float = -inf
     claims: set[str] = field(default_factory=set)
     """Platforms by whose table the legacy program has taken the machine for its run."""
-
-
-@dataclass
-class Limits:
-    """What the world guarantees, so that a promise knows what it may ask for."""
-
-    cluster: str = "cluster"
-    call_lateness: float = 15.0
-    """The longest that a call in flight may take to land: the cool-down outlasts it."""
-    late_word: float = 200.0
-    """How long what was decided before a Platform's mode was changed may still be done: the latest
-    statement, and the longest that a process may not have heard of the change."""
-    retries: Mapping[str, int] = field(
-        default_factory=lambda: {"application": 0, "infrastructure": 3, "lost": 2}
-    )
-    """How many failures of each kind a job may have that says nothing of it (section 8)."""
-    compare_every: float = 100.0
-    """The longest until an operator reads what others have done to a database."""
-    hearsay: float = 160.0
-    """The longest until an operator whose watch is dead knows what people have written."""
-    letting_go: float = 600.0
-    """The longest that a Machine or a Platform is held back by a database, or by its jobs."""
 
 
 class Book:
@@ -158,6 +137,24 @@ class Book:
     def is_foreign(self, platform: str, machine: str) -> bool:
         """Whether the row says occupied and the side table does not say that it is by us."""
         return is_foreign(self.rows.get((platform, machine)))
+
+    def is_anothers(self, machine: str) -> bool:
+        """Whether any database says that another hand has the machine."""
+        return any(
+            self.is_foreign(platform, machine) or (platform, machine) in self.legacy_rows
+            for platform, _ in self.platforms()
+        )
+
+    def holding(self, machine: str) -> list[int]:
+        """The claims whose runs hold back Free, by generation.
+
+        What a Machine turned on that was replaced since is nobody's, and does so only until a
+        database says that another hand has the machine (section 3, step 6).
+        """
+        body, ours = self.machine(machine), self.running[machine].ours
+        if body is None or not self.is_anothers(machine):
+            return sorted(ours)
+        return sorted(g for g, uid in ours.items() if uid == body["metadata"]["uid"])
 
     def was_told(self, platform: str, machine: str, want: int, now: float) -> bool:
         """Whether this fence stands there, or stood there until another hand just took it away."""
@@ -304,11 +301,11 @@ class Book:
     def _take_power(self, fact: Powered) -> None:
         ran = self.running[fact.machine]
         if fact.generation is None:
-            ran.legacy = fact.on
+            ran.legacy_since = fact.at if fact.on else -inf
             taken = {p for p, machine in self.legacy_rows if machine == fact.machine}
             ran.claims = taken if fact.on else set()
         elif fact.on:
-            ran.ours[fact.generation] = fact.job_uid
+            ran.ours[fact.generation] = fact.uid
             self.starts[fact.uid, fact.generation] += 1
             self.started_on[fact.job_uid, fact.attempt].add(fact.machine)
             self.ran.add((fact.job_uid, fact.attempt))

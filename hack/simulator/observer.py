@@ -11,8 +11,9 @@ from simulator import (  # noqa: F401  (each registers its promises)
     promises_rest,
     promises_rows,
 )
-from simulator.book import Book, Limits
+from simulator.book import Book
 from simulator.facts import Breach, Fact, Rest
+from simulator.limits import Limits
 from simulator.promise import PROMISES, judges_of
 
 

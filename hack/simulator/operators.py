@@ -17,11 +17,11 @@ from simulator.loop import Process
 from simulator.promise import announce
 from simulator.weather import DOING, Doing
 from trainlease.effects.kube.fake import FakeKube
+from trainlease.model.errors import Restored
 from trainlease.model.settings import Settings
 from trainlease.reconcile.operator import DeadWatch, LeadershipLost, Operator
 from trainlease.reconcile.perform import TABLE
 from trainlease.reconcile.ports import Ports
-from trainlease.reconcile.shelf import Restored
 
 Table = Mapping[type, Callable[[Any, Any], Awaitable[None]]]
 WATCHED = ("trainingjobs", "machineleases", "machines", "platforms")

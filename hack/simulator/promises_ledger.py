@@ -107,9 +107,9 @@ def off_before_free(book: Book, fact: Wrote) -> Iterator[str]:
     before, after = _states(fact)
     if fact.by is not By.US or after.get("state") != FREE or before.get("state") == FREE:
         return
-    ours = book.running[fact.name].ours
+    ours = book.holding(fact.name)
     if ours:
-        yield f"{fact.name}: written Free while generation {sorted(ours)} of it runs"
+        yield f"{fact.name}: written Free while generation {ours} of it runs"
 
 
 @promise(
@@ -321,21 +321,6 @@ def one_start(book: Book, fact: Powered) -> Iterator[str]:
     others = book.started_on[fact.job_uid, fact.attempt] - {fact.machine}
     if fact.job_uid and others:
         yield f"attempt {fact.attempt} started on {fact.machine} and on {sorted(others)}"
-
-
-@promise(
-    "legacy-run-kept",
-    Powered,
-    "Turned off is what our own start turned on; anything else only if no database says occupied "
-    "elsewhere (section 3, step 6)",
-)
-def legacy_run_kept(book: Book, fact: Powered) -> Iterator[str]:
-    if fact.on or fact.generation is not None or fact.by is not By.US or not is_in_time(book, fact):
-        return
-    asked = {name for name, _ in book.platforms()}  # the database of a Platform that is gone is not
-    claims = sorted(book.running[fact.machine].claims & asked)
-    if claims:
-        yield f"{fact.machine}: the legacy program's run was stopped; {claims} said that it has it"
 
 
 @promise(

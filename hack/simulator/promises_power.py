@@ -1,4 +1,4 @@
-"""The promises about turning off: in Stopping alone, and after the outcome."""
+"""The promises about turning off: in Stopping alone, after the outcome, never the legacy run."""
 
 from collections.abc import Iterator
 
@@ -47,3 +47,23 @@ def outcome_before_off(book: Book, fact: Powered) -> Iterator[str]:
         if job is not None and not outcome and not is_true(job, "Finished"):
             title = f"attempt {fact.attempt} of {ref['name']}"
             yield f"{fact.machine}: {title} was turned off before its outcome"
+
+
+@promise(
+    "legacy-run-kept",
+    Powered,
+    "Turned off is what our own start turned on; anything else only if no database says occupied "
+    "elsewhere (section 3, step 6)",
+)
+def legacy_run_kept(book: Book, fact: Powered) -> Iterator[str]:
+    if fact.on or fact.generation is not None or fact.by is not By.US or not is_in_time(book, fact):
+        return
+    ran = book.running[fact.machine]
+    # The database of a Platform that is gone is not asked. Where a Platform is only observed, its
+    # row says free throughout our claim: no cool-down keeps the legacy program off before a call
+    # in flight has landed that was sent at our own run.
+    was_under_way = fact.at - fact.lateness < ran.legacy_since
+    kept = book.told_platforms() if was_under_way else book.platforms()
+    claims = sorted(ran.claims & {name for name, _ in kept})
+    if claims:
+        yield f"{fact.machine}: the legacy program's run was stopped; {claims} said that it has it"

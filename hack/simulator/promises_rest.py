@@ -366,7 +366,4 @@ def _is_anothers(book: Book, rest: Rest, machine: str) -> bool:
     """Whether another program has it: by its own word, or by that of any database."""
     if any(name == machine for _, name in rest.claimed_by_legacy):
         return True
-    return any(
-        book.is_foreign(platform, machine) or (platform, machine) in book.legacy_rows
-        for platform, _ in book.platforms()
-    )
+    return book.is_anothers(machine)

@@ -83,9 +83,9 @@ def held_row_kept(book: Book, fact: RowChanged) -> Iterator[str]:
     if fact.before.own is not RowState.OCCUPIED:
         return
     side = fact.after.side
-    ran = book.running[fact.machine].ours
+    ran = book.holding(fact.machine)
     if side and any(generation <= side.generation for generation in ran):
-        yield f"{_at(fact)}: set free while generation {sorted(ran)} runs"
+        yield f"{_at(fact)}: set free while generation {ran} runs"
     machine = book.machine(fact.machine)
     status, was = status_of(machine), fact.before.side
     if machine is None or side is None or side.machine_uid != machine["metadata"]["uid"]:

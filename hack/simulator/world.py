@@ -14,9 +14,9 @@ from random import Random
 from typing import Any
 
 from simulator import objects
-from simulator.book import Limits
 from simulator.databases import Databases
 from simulator.facts import By, Fact, Powered, RunMade, Wrote
+from simulator.limits import Limits
 from simulator.line import Grounds, Landing, Line, Server, finish
 from simulator.loop import Process, VirtualClock, VirtualLoop
 from simulator.observer import Observer

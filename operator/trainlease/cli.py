@@ -16,9 +16,9 @@ import typer
 from pydantic import ValidationError
 
 from trainlease import handlers
+from trainlease.model.errors import Restored
 from trainlease.model.settings import Settings
 from trainlease.reconcile.operator import DeadWatch, LeadershipLost
-from trainlease.reconcile.shelf import Restored
 from trainlease.wiring import logs
 from trainlease.wiring.operator import CannotStart
 

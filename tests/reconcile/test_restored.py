@@ -12,9 +12,9 @@ from tests.reconcile.town import MACHINES, OURS, Town, in_town
 from trainlease.effects.kube.fake import Call
 from trainlease.effects.kube.fake_store import Snapshot
 from trainlease.effects.machines.fake_world import Course
+from trainlease.model.errors import Restored
 from trainlease.model.observed import RowState
 from trainlease.model.reasons import Cause
-from trainlease.reconcile.shelf import Restored
 
 LONG = Course(seconds=3600)
 JOBS = ("a", "b")

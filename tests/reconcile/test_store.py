@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from trainlease.reconcile.shelf import Restored
+from trainlease.model.errors import Restored
 from trainlease.reconcile.store import Store
 
 

@@ -12,9 +12,9 @@ def made(name: str, namespace: str = "", uid: str = "") -> dict[str, Any]:
     return meta | ({"namespace": namespace} if namespace else {})
 
 
-def machine(name: str = "gpu-1", **status: Any) -> Body:
+def machine(name: str = "gpu-1", uid: str = "", **status: Any) -> Body:
     return {
-        "metadata": made(name),
+        "metadata": made(name, uid=uid),
         "spec": {"mode": "Enforce", "pool": "onprem"},
         "status": status,
     }
@@ -94,12 +94,17 @@ class Outside:
         self.observer.see(RowChanged(self.at, by, platform, "gpu-1", before, after))
 
     def power(
-        self, on: bool, generation: int | None = 1, by: By = By.US, name: str = "gpu-1"
+        self,
+        on: bool,
+        generation: int | None = 1,
+        by: By = By.US,
+        name: str = "gpu-1",
+        lateness: float = 0.0,
     ) -> None:
         """Attempt 1 of caries, or the legacy program's run, begins or ends on a machine."""
         self.at += 1
         job_uid = "uid-caries" if generation is not None else ""
-        fact = Powered(self.at, by, name, f"uid-{name}", on, generation, job_uid, 1)
+        fact = Powered(self.at, by, name, f"uid-{name}", on, generation, job_uid, 1, lateness)
         self.observer.see(fact)
 
     def rest(self, **more: Any) -> None:

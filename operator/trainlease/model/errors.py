@@ -14,6 +14,8 @@ TrainleaseError
     └── BadSpec        the object asks for something that cannot be
         └── ImageMissing  what it is to run is not there
 
+Restored            (no port's error) this process knows what never was: end it
+
 Messages never hold a secret: an adapter passes on what it composed itself.
 """
 
@@ -72,3 +74,8 @@ class BadSpec(NeedsPerson):
 
 class ImageMissing(BadSpec):
     """The image of a training is not there; the message says which are, or where to put it."""
+
+
+class Restored(Exception):
+    """The API server is back at an earlier state: what this process knows never was, and its
+    watches wait for versions that are yet to come. It must end; one that starts anew is well."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import structlog
 
 from trainlease.effects.kube.base import Body
-from trainlease.model.errors import NotLeader, TrainleaseError
+from trainlease.model.errors import NotLeader, Restored, TrainleaseError
 from trainlease.model.machine import Machine
 from trainlease.model.machine_lease import MachineLease
 from trainlease.model.platform import Platform
@@ -30,7 +30,6 @@ from trainlease.reconcile.perform import TABLE, Performer
 from trainlease.reconcile.ports import Ports
 from trainlease.reconcile.queue import Key, KeyedQueue
 from trainlease.reconcile.results import Results
-from trainlease.reconcile.shelf import Restored
 from trainlease.reconcile.store import Store
 
 LEASE_NAME = "trainlease-operator"

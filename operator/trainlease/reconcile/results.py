@@ -185,7 +185,7 @@ class Results:
         return plan.recorded(job, found, now)
 
     async def sweep(self, is_gone: IsGone) -> None:
-        """End the open runs of jobs that are gone; put stages right and delete versions' late twins.
+        """End the open runs of jobs that are gone, delete late twins of versions, put stages right.
 
         Raises Unavailable if MLflow is away.
         """

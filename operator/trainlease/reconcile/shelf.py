@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from trainlease.model.base import KubeObject
+from trainlease.model.errors import Restored
 
 Model = TypeVar("Model", bound=KubeObject)
 
@@ -40,11 +41,6 @@ class Seen:
         title = f"{namespace}/{meta['name']}" if namespace else meta["name"]
         is_last = "deletionTimestamp" in meta and not meta.get("finalizers")
         return cls(body, title, meta["uid"], int(meta["resourceVersion"]), is_last)
-
-
-class Restored(Exception):
-    """The API server is back at an earlier state: what this process knows never was, and its
-    watches wait for versions that are yet to come. It must end; one that starts anew is well."""
 
 
 @dataclass(frozen=True)
