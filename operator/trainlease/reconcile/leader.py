@@ -27,10 +27,10 @@ from trainlease.model.errors import (
     Conflict,
     NotFound,
     NotLeader,
+    Restored,
     TrainleaseError,
 )
 from trainlease.model.settings import Settings
-from trainlease.reconcile.shelf import Restored
 
 _log = logging.getLogger(__name__)
 

@@ -22,6 +22,7 @@ from trainlease.model.errors import (
     NeedsPerson,
     NotFound,
     Refused,
+    Restored,
     TrainleaseError,
     Unavailable,
 )
@@ -35,7 +36,6 @@ from trainlease.plan.job import accepted_status
 from trainlease.reconcile import metering
 from trainlease.reconcile.context import Context
 from trainlease.reconcile.secrets import secret_environment
-from trainlease.reconcile.shelf import Restored
 
 Performer = Callable[[Context, Any], Awaitable[None]]
 
