@@ -17,6 +17,8 @@ _PARTS = {
     "control_plane_factory": "control-plane",
     "mariadb_servers": "MariaDB",
     "mlflow_server": "MLflow",
+    "node": "node",
+    "no_node": "node",
     "stage": "faults",
 }
 """Fixtures by the part that they stand for: the bed's, and a site of a suite's own."""

@@ -6,10 +6,13 @@ Not in here: anything of the operator.
 """
 
 from bed.audit import AuditEvent, AuditLog, Write
+from bed.cluster import Cluster
 from bed.control_plane import ControlPlane, KubectlFailed
-from bed.errors import BedError, Missing, PartFailed, TimedOut
+from bed.errors import BedError, Missing, NodeUnavailable, PartFailed, TimedOut
+from bed.images import Image
 from bed.mariadb import MariaDB
 from bed.mlflow_server import MLflow
+from bed.node import Node
 from bed.processes import Part, Processes, keep, running, sweep, sweep_abandoned
 from bed.waiting import wait_until
 
@@ -17,11 +20,15 @@ __all__ = [
     "AuditEvent",
     "AuditLog",
     "BedError",
+    "Cluster",
     "ControlPlane",
+    "Image",
     "KubectlFailed",
     "MLflow",
     "MariaDB",
     "Missing",
+    "Node",
+    "NodeUnavailable",
     "Part",
     "PartFailed",
     "Processes",

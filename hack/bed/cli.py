@@ -18,9 +18,10 @@ from pathlib import Path
 
 from bed.cluster_binary import cluster_binary
 from bed.control_plane import ControlPlane
-from bed.errors import BedError
+from bed.errors import BedError, NodeUnavailable
 from bed.mariadb import MariaDB
 from bed.mlflow_server import MLflow
+from bed.node import Node
 from bed.processes import KEPT, keep, running, sweep, sweep_abandoned
 
 _DATABASES = ("saturno", "nutresa", "latam")
@@ -40,6 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
 def build(_: argparse.Namespace) -> None:
     for make in (cluster_binary, MariaDB.ensure_installed, MLflow.ensure_installed):
         print(make())
+    try:
+        Node.ensure_installed()
+    except NodeUnavailable as refused:
+        print(refused)
 
 
 def up(chosen: argparse.Namespace) -> None:

@@ -51,18 +51,23 @@ class _Secrets:
     server: tuple[Path, Path]
     admin: tuple[Path, Path]
     accounts: tuple[Path, Path]
+    kubelets: tuple[Path, Path]
+    """With which the API server asks kubelets for logs."""
 
 
 class ControlPlane(Stoppable):
     """One control plane; made by `start`, ended by `stop` or by the end of a `with` block."""
 
-    def __init__(self, folder: Path, address: str, *, audit: bool) -> None:
+    def __init__(
+        self, folder: Path, address: str, *, audit: bool = True, node_grace: int | None = None
+    ) -> None:
         self.folder = folder.resolve()
         self.address = address
         self.binary = cluster_binary()
         self.audit_log = self.folder / "audit.log"
         self.kubeconfig = self.folder / "kubeconfig"
         self.bin = self.folder / "bin"  # holds kubectl, for people's PATH
+        self.node_grace = node_grace
         self._audited = audit
         self._processes = Processes(self.folder)
         self._secrets = _make_secrets(self.folder / "pki", address)
@@ -79,17 +84,20 @@ class ControlPlane(Stoppable):
         scheduler: bool = False,
         audit: bool = True,
         address: str = "127.0.0.1",
+        node_grace: int | None = None,
     ) -> ControlPlane:
         """A control plane that is ready; what it keeps is in `folder`.
 
+        A node that was silent for `node_grace` seconds is lost, and its pods go after as many
+        more (left out: Kubernetes' own 50 and 300).
         Pods can be created once the controllers have made the namespace's ServiceAccount: with
         `controller_manager` that of `default` is awaited too.
         """
-        plane = cls(folder, address, audit=audit)
+        plane = cls(folder, address, audit=audit, node_grace=node_grace)
         try:
             _, plane._etcd_port = start_on_free_port(plane._start_etcd)
             start_on_free_port(plane._start_apiserver, address)
-            write_kubeconfig(plane.kubeconfig, plane.server, plane._ca, plane._secrets.admin)
+            write_kubeconfig(plane.kubeconfig, plane.server, plane.ca, plane._secrets.admin)
             plane._write_kubectl()
             if controller_manager:
                 plane._start_controllers()
@@ -104,12 +112,21 @@ class ControlPlane(Stoppable):
     def server(self) -> str:
         return f"https://{self.address}:{self.port}"
 
+    @property
+    def ca(self) -> Path:
+        """The certificate of the authority that all parts of this cluster trust."""
+        return self._secrets.authority.certificate
+
     def kubeconfig_for(self, user: str, groups: Sequence[str] = ()) -> Path:
         """A kubeconfig for another user, so that RBAC and the audit log tell them apart."""
         identity = hashlib.sha256(repr((user, sorted(groups))).encode()).hexdigest()[:8]
         name = f"{re.sub(r'[^A-Za-z0-9.-]+', '-', user)}-{identity}"
         client = self._secrets.authority.sign(name, user, groups)
-        return write_kubeconfig(self.folder / f"kubeconfig-{name}", self.server, self._ca, client)
+        return write_kubeconfig(self.folder / f"kubeconfig-{name}", self.server, self.ca, client)
+
+    def certificate_for(self, name: str, user: str, hosts: Sequence[str]) -> tuple[Path, Path]:
+        """Certificate and key of a server of this cluster, at these addresses."""
+        return self._secrets.authority.sign(name, user, hosts=hosts)
 
     def tls_of(self, user: str, groups: Sequence[str] = ()) -> ssl.SSLContext:
         """How this user speaks to the API server, with a certificate of its own."""
@@ -213,10 +230,6 @@ class ControlPlane(Stoppable):
             part.stop(_STOP_SECONDS)
 
     @property
-    def _ca(self) -> Path:
-        return self._secrets.authority.certificate
-
-    @property
     def _stored(self) -> Path:
         return self.folder / "etcd"
 
@@ -238,7 +251,7 @@ class ControlPlane(Stoppable):
         return said
 
     def _context(self, client: tuple[Path, Path]) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=str(self._ca))
+        context = ssl.create_default_context(cafile=str(self.ca))
         context.load_cert_chain(*client)
         return context
 
@@ -273,6 +286,11 @@ class ControlPlane(Stoppable):
 
     def _start_apiserver(self, port: int) -> Part:
         options = self._apiserver_options(port)
+        if self.node_grace is not None:
+            options |= {
+                "default-not-ready-toleration-seconds": self.node_grace,
+                "default-unreachable-toleration-seconds": self.node_grace,
+            }
         if self._audited:
             policy = self.folder / "audit-policy.json"
             policy.write_text(json.dumps(POLICY))
@@ -298,7 +316,11 @@ class ControlPlane(Stoppable):
             "endpoint-reconciler-type": endpoints,
             "tls-cert-file": certificate,
             "tls-private-key-file": key,
-            "client-ca-file": self._ca,
+            "client-ca-file": self.ca,
+            "kubelet-client-certificate": self._secrets.kubelets[0],
+            "kubelet-client-key": self._secrets.kubelets[1],
+            "kubelet-certificate-authority": self.ca,
+            "kubelet-preferred-address-types": "InternalIP",
             "service-account-issuer": "https://kubernetes.default.svc",
             "service-account-key-file": public,
             "service-account-signing-key-file": private,
@@ -313,11 +335,16 @@ class ControlPlane(Stoppable):
         options = {
             "kubeconfig": self.kubeconfig_for("system:kube-controller-manager"),
             "service-account-private-key-file": self._secrets.accounts[1],
-            "root-ca-file": self._ca,
+            "root-ca-file": self.ca,
             "use-service-account-credentials": "true",
             "leader-elect": "false",
             "secure-port": "0",
         }
+        if self.node_grace is not None:
+            options |= {
+                "node-monitor-period": "1s",
+                "node-monitor-grace-period": f"{self.node_grace}s",
+            }
         part = self._part("controller-manager", options)
         _until(part, lambda: self._exists("/api/v1/namespaces/default/serviceaccounts/default"))
 
@@ -357,4 +384,5 @@ def _make_secrets(folder: Path, address: str) -> _Secrets:
         server=authority.sign("apiserver", "kube-apiserver", hosts=list(hosts)),
         admin=authority.sign("admin", "admin", ["system:masters"]),
         accounts=authority.key_pair("service-accounts"),
+        kubelets=authority.sign("kubelet-client", "bed-kubelet-client", ["system:masters"]),
     )

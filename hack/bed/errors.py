@@ -1,9 +1,10 @@
 """What can go wrong in the bed, sorted by what a person does next.
 
 BedError
-├── Missing     a real part is not on this machine and cannot be had: install it
-├── PartFailed  a part was started and ended or never became ready: read its log
-└── TimedOut    something awaited did not come: look at who should have done it
+├── Missing          a real part is not on this machine and cannot be had: install it
+├── NodeUnavailable  no node can be here, or not now: do what it says, or go without
+├── PartFailed       a part was started and ended or never became ready: read its log
+└── TimedOut         something awaited did not come: look at who should have done it
 """
 
 from __future__ import annotations
@@ -34,3 +35,12 @@ class PartFailed(BedError):
 
 class TimedOut(BedError):
     """A condition did not come true in its time."""
+
+
+class NodeUnavailable(BedError):
+    """This machine cannot have a node now; the message says why and what to do."""
+
+    def __init__(self, why: str, remedy: str) -> None:
+        super().__init__(f"no node on this machine: {why}; {remedy}")
+        self.why = why
+        self.remedy = remedy

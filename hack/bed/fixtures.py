@@ -12,12 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from bed.cluster import Cluster
 from bed.control_plane import ControlPlane
 from bed.mariadb import MariaDB
 from bed.mlflow_server import MLflow
+from bed.node import Node
 from bed.processes import sweep, sweep_abandoned
 
 PLATFORMS = ("saturno", "nutresa", "latam")
+NODE_GRACE = 6
+"""Seconds of silence after which the node of the tests is lost, and its pods evicted after as many
+more: little to wait for, and more than a busy machine takes to say a word."""
 
 MakeControlPlane = Callable[..., ControlPlane]
 
@@ -54,6 +59,49 @@ def control_plane_factory(tmp_path: Path) -> Iterator[MakeControlPlane]:
 
     yield make
     _remove(*tmp_path.glob("control-plane-*"))
+
+
+class _Site:
+    """The session's cluster with a node: started when first asked for, and again once ended."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._cluster: Cluster | None = None
+
+    def node(self) -> Node:
+        if self._cluster is None:
+            self._cluster = Cluster.start(self._folder, node_grace=NODE_GRACE)
+        return self._cluster.node
+
+    def end(self) -> None:
+        if self._cluster is not None:
+            self._cluster.stop()
+            self._cluster = None
+            shutil.rmtree(self._folder)
+
+
+@pytest.fixture(scope="session")
+def _site(bed_folder: Path) -> Iterator[_Site]:
+    site = _Site(bed_folder / "cluster")
+    yield site
+    site.end()
+
+
+@pytest.fixture
+def node(_site: _Site) -> Iterator[Node]:
+    """A real node with two GPU slots and a control plane of its own (`node.plane`).
+
+    One for the whole session: use namespaces of your own. Lost after NODE_GRACE seconds of
+    silence; whatever a test did to it, it is Ready for the next one.
+    """
+    yield _site.node()
+    _site.node().mend()
+
+
+@pytest.fixture
+def no_node(_site: _Site) -> None:
+    """This machine's place for a node is free: a test may start its own, and ends it."""
+    _site.end()
 
 
 @pytest.fixture(scope="session")

@@ -18,14 +18,18 @@ from urllib.parse import quote
 import pymysql
 from pymysql.cursors import DictCursor
 
-from bed.cache import content_key, kept, locked, progress
-from bed.errors import Missing, PartFailed
+from bed.cache import content_key, kept
+from bed.debian import DebianPrograms
+from bed.errors import PartFailed
 from bed.ports import start_on_free_port
 from bed.processes import Part
 from bed.server import Server
 
-_PACKAGES = ("mariadb-server-core", "mariadb-client-core")  # no service comes with these
-_PROGRAMS = ("mariadbd", "mariadb-install-db", "my_print_defaults")
+_PROGRAMS = DebianPrograms(
+    part="MariaDB",
+    packages=("mariadb-server-core", "mariadb-client-core"),  # no service comes with these
+    programs=("mariadbd", "mariadb-install-db", "my_print_defaults"),
+)
 _READY_SECONDS = 60.0
 _ANSWER_SECONDS = 5
 _SMALL = (
@@ -58,12 +62,8 @@ class MariaDB(Server):
 
         `path` is where to look (default: the PATH; beside each bin/ its sbin/ too).
         """
-        search = _with_sbin(os.environ.get("PATH", "") if path is None else path)
-        if not _all_found(search):
-            _install(search)
-        if not _all_found(search):
-            raise _missing("they were installed, but their programs are not on the PATH")
-        return Path(shutil.which(_PROGRAMS[0], path=search) or _PROGRAMS[0])
+        _PROGRAMS.ensure_installed(path)
+        return _PROGRAMS.find("mariadbd", path)
 
     @classmethod
     def start(cls, folder: Path, name: str) -> MariaDB:
@@ -180,8 +180,8 @@ def _template(server: Path) -> Path:
 
 
 def _install_data(data: Path) -> None:
-    command = [
-        _find("mariadb-install-db"),
+    command: list[str | Path] = [
+        _PROGRAMS.find("mariadb-install-db"),
         "--no-defaults",
         *_as_this_user(),
         *_SMALL,
@@ -198,51 +198,3 @@ def _install_data(data: Path) -> None:
 def _as_this_user() -> list[str]:
     """mariadbd refuses to run as root unless told to, and cannot become another user without."""
     return ["--user=root"] if os.geteuid() == 0 else [f"--user={getpass.getuser()}"]
-
-
-def _install(search: str) -> None:
-    apt = shutil.which("apt-get", path=search)
-    if apt is None:
-        raise _missing("there is no apt-get to install them")
-    if os.geteuid() != 0:
-        raise _missing("only root may install them")
-    with locked("apt"):
-        if not _all_found(search):
-            _apt_install(apt)
-
-
-def _apt_install(apt: str) -> None:
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    patient = [apt, "--quiet", "-o", "DPkg::Lock::Timeout=300"]
-    install = [*patient, "install", "--yes", "--no-install-recommends", *_PACKAGES]
-    with progress("installing MariaDB (once)"):
-        for command in ([*patient, "update"], install):
-            done = subprocess.run(
-                command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-            )
-            if done.returncode != 0:
-                raise _missing(f"{' '.join(command)} failed: {done.stderr.strip()}")
-
-
-def _missing(why: str) -> Missing:
-    wanted = " and ".join(_PACKAGES)
-    return Missing("MariaDB", f"install the Debian packages {wanted} ({why})")
-
-
-def _all_found(search: str) -> bool:
-    return all(shutil.which(program, path=search) for program in _PROGRAMS)
-
-
-def _find(program: str) -> str:
-    return shutil.which(program, path=_with_sbin(os.environ.get("PATH", ""))) or program
-
-
-def _with_sbin(path: str) -> str:
-    """Servers are in sbin/, which an ordinary user's PATH leaves out."""
-    folders = [Path(entry) for entry in path.split(os.pathsep) if entry]
-    beside = [folder.parent / "sbin" for folder in folders if folder.name == "bin"]
-    return os.pathsep.join(map(str, [*folders, *beside]))

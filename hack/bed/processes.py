@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bed.errors import BedError, PartFailed
+from bed.traces import take_away
 from bed.waiting import wait_until
 
 RECORD = "processes"
@@ -79,6 +80,17 @@ class Part:
         """KILL at once, as a crash would."""
         self.stop(timeout=0.0)
 
+    def stop_alone(self, timeout: float = 10.0) -> None:
+        """TERM, then KILL after `timeout`, of its own program only: what that started lives on.
+
+        Its own program is the started process and, where that is only the door to an enclosure,
+        that one's child.
+        """
+        found = map(_look, (self.pid, *children(self.pid))) if self.is_running else ()
+        own = [process for process in found if process]
+        _end(lambda: [process for process in own if _is_the_same(process)], timeout)
+        self._popen.wait()
+
     def freeze(self) -> None:
         """It keeps its connections and answers nothing, from the return of this call on.
 
@@ -126,10 +138,12 @@ class Processes:
         *,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        keep_open: Sequence[int] = (),
     ) -> Part:
         """Start `command` as the part `name` (no spaces), output to logs/NAME.log.
 
-        `env` is the whole environment; left out, it is this process's own.
+        `env` is the whole environment; left out, it is this process's own. `keep_open` are file
+        descriptors of this process that the part holds as well, as long as it lives.
         """
         log = self.folder / "logs" / f"{name}.log"
         log.parent.mkdir(exist_ok=True)
@@ -145,6 +159,7 @@ class Processes:
                 env={**(os.environ if env is None else env), **marks},
                 cwd=cwd or self.folder,
                 start_new_session=True,
+                pass_fds=keep_open,
             )
         return Part(name, popen, mark, log)
 
@@ -168,6 +183,7 @@ def sweep(folder: Path, timeout: float = 5.0) -> list[str]:
     names = running(folder)
     leaders = [part.process.pid for part in _alive(folder)]
     _end(lambda: _marked([f"{folder}/"], leaders), timeout)
+    take_away(folder)
     return names
 
 
@@ -183,6 +199,15 @@ def sweep_abandoned(timeout: float = 5.0) -> list[Path]:
     for folder in abandoned:
         sweep(folder, timeout)
     return abandoned
+
+
+def children(pid: int) -> list[int]:
+    """The process ids of its first thread's children; none if there is no such process."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return [
+            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ]
+    return []
 
 
 def recorded(file: Path) -> list[Recorded]:

@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from bed.cluster_binary import _go, _go_version, _is_new_enough, cluster_binary
+from bed.cluster_binary import cluster_binary
+from bed.go_program import is_new_enough, toolchain, version_of
 
 
 def test_it_is_built_once() -> None:
@@ -41,12 +42,12 @@ def test_another_part_is_refused() -> None:
 
 def test_a_machine_without_go_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    assert shutil.which("go") is None or not _is_new_enough(_go_version(_go()))
+    assert shutil.which("go") is None or not is_new_enough(version_of(toolchain()))
 
-    go = _go()
+    go = toolchain()
 
     assert "trainlease" in str(go)
-    assert _is_new_enough(_go_version(go))
+    assert is_new_enough(version_of(go))
 
 
 @pytest.mark.parametrize(
@@ -60,4 +61,4 @@ def test_a_machine_without_go_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_old_versions_are_told_from_new_ones(version: str, want: bool) -> None:
-    assert _is_new_enough(version) is want
+    assert is_new_enough(version) is want
