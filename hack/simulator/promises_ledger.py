@@ -278,6 +278,8 @@ def bound_start(book: Book, fact: Powered) -> Iterator[str]:
     holder = status.get("holder")
     if not holder or status.get("generation") != fact.generation:
         return
+    if _decided_at(fact) <= (book.restored_at or -inf):
+        return  # the lease's bind was read, and the backup had it not yet: it is bound again
     lease = book.lease(holder["namespace"], holder["name"], holder["uid"])
     bound = status_of(lease)
     if lease is not None and (bound.get("machine"), bound.get("generation")) != (
@@ -360,8 +362,12 @@ def _is_our_start(fact: Powered) -> bool:
 
 def _was_decided_before_a_restore(book: Book, fact: Powered) -> bool:
     """What such a call was decided on is no more; that it lands is repaired, as any late call."""
-    decided = fact.at - fact.lateness - _READ_BEFORE
-    return decided <= max(book.restored_at or -inf, book.forgot_at)
+    return _decided_at(fact) <= max(book.restored_at or -inf, book.forgot_at)
+
+
+def _decided_at(fact: Powered) -> float:
+    """The earliest moment at which what the call was decided on can have been read."""
+    return fact.at - fact.lateness - _READ_BEFORE
 
 
 def _stands_occupied(book: Book, fact: Powered, platform: str) -> bool:

@@ -63,6 +63,29 @@ def test_a_start_that_an_object_still_knows_may_not() -> None:
     assert "one-start" in outside.broken
 
 
+def bound_no_more() -> Outside:
+    """A backup came back that was made between the two compare-and-sets of a grant."""
+    outside = Outside()
+    for plural, body in IN_THE_CLAIM:
+        outside.write(plural, body, By.PERSON)
+    outside.row(HELD_ROWS)
+    outside.observer.see(Restored(outside.at, objects(CLAIM, {}, {})))
+    return outside
+
+
+def test_a_start_decided_on_a_bind_that_the_backup_had_not_yet_may_land() -> None:
+    outside = bound_no_more()
+    outside.power(True)
+    assert outside.broken == []
+
+
+def test_a_start_decided_since_may_not() -> None:
+    outside = bound_no_more()
+    outside.at += 10
+    outside.power(True)
+    assert outside.broken == ["bound-start"]
+
+
 def test_what_was_told_in_a_life_that_is_forgotten_must_be_told_again() -> None:
     outside = running()
     outside.observer.see(Restored(outside.at, BEFORE_THE_GRANT))
