@@ -1,6 +1,16 @@
 """All mutants, by the part of the protocol whose guard they lack."""
 
-from mutants import claims, databases, ends, jobs, margins, processes, restores, tracked
+from mutants import (
+    claims,
+    databases,
+    ends,
+    jobs,
+    margins,
+    margins_jobs,
+    processes,
+    restores,
+    tracked,
+)
 from mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -12,4 +22,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *restores.MUTANTS,
     *tracked.MUTANTS,
     *margins.MUTANTS,
+    *margins_jobs.MUTANTS,
 )

@@ -201,6 +201,28 @@ def test_a_machine_whose_ledger_was_wiped_is_observed_before_it_is_free() -> Non
     in_town(scenario)
 
 
+async def take_the_lead(town: Town) -> None:
+    """Another process has it from now on, and never renews it."""
+    spec = {"holderIdentity": "three", "renewTime": "2026-11-22T12:00:00.000000Z"}
+    await town.kube.patch("leases", SYSTEM, LEASE_NAME, {"spec": spec})
+
+
+def test_an_operator_that_led_ends_when_it_leads_no_more_and_a_new_one_goes_on() -> None:
+    async def scenario(town: Town) -> None:
+        town.courses["caries"] = Course(seconds=600)
+        await town.create_job("caries")
+        await town.until_state("caries", "Running")
+        await take_the_lead(town)
+        with pytest.raises(LeadershipLost):
+            await town.operators.pop()
+        town.start_operator("two")
+        job = await town.until_state("caries", "Succeeded")
+        assert len(job["status"]["attempts"]) == 1
+        await town.until_free()
+
+    in_town(scenario, hours=1)
+
+
 def test_leadership_that_is_lost_before_the_first_look_ends_the_operator() -> None:
     async def scenario(town: Town) -> None:
         await town.stop_operators()
@@ -213,8 +235,7 @@ def test_leadership_that_is_lost_before_the_first_look_ends_the_operator() -> No
             return bool(lease["spec"]["holderIdentity"] == "two")
 
         await town.until(leads)
-        spec = {"holderIdentity": "three", "renewTime": "2026-11-22T12:00:00.000000Z"}
-        await town.kube.patch("leases", SYSTEM, LEASE_NAME, {"spec": spec})
+        await take_the_lead(town)
         await asyncio.sleep(3)
         for database in town.databases.values():
             database.release()

@@ -256,12 +256,11 @@ async def create_lease(context: Context, action: act.CreateLease) -> None:
             MachineLease.plural, {"metadata": meta, "spec": spec}
         )
     except AlreadyExists:
+        # This job's, by a create that was not answered: the next look finds it in the store. Or an
+        # earlier job's of that name, which Kubernetes collects soon.
         body = await context.ports.kube.get(MachineLease.plural, job.namespace, name)
         context.store.wrote(MachineLease.plural, body)
-        if ((body["spec"].get("job") or {}).get("uid")) != job.uid:
-            # An earlier job of that name left it: Kubernetes collects it soon.
-            raise
-        return
+        raise
     context.store.wrote(MachineLease.plural, body)
 
 
