@@ -95,10 +95,7 @@ def operator(
     log_level: Annotated[LogLevel, typer.Option(help="The least that is logged.")] = LogLevel.INFO,
 ) -> None:
     """Run one replica of the operator until SIGTERM; only the leader acts."""
-    as_json = log_format is LogFormat.JSON or (
-        log_format is LogFormat.AUTO and not sys.stderr.isatty()
-    )
-    logs.set_up(log_level.value.upper(), as_json=as_json)
+    _set_up_logs(log_format, log_level)
     if kubeconfig:
         os.environ["KUBECONFIG"] = kubeconfig  # for the client and for kopf alike
     given = {
@@ -109,8 +106,19 @@ def operator(
         "process_folder": None if process_folder is None else str(process_folder),
     }
     settings = _settings({name: value for name, value in given.items() if value is not None})
+    _serve(settings, identity or _new_identity(), probe)
+
+
+def _set_up_logs(log_format: LogFormat, level: LogLevel) -> None:
+    is_for_people = log_format is LogFormat.AUTO and sys.stderr.isatty()
+    as_json = log_format is not LogFormat.CONSOLE and not is_for_people
+    logs.set_up(level.value.upper(), as_json=as_json)
+
+
+def _serve(settings: Settings, identity: str, probe: str | None) -> None:
+    """Until SIGTERM, or until the process must end: then with the reason and status 1."""
     try:
-        asyncio.run(handlers.serve(settings, identity or _new_identity(), probe=probe))
+        asyncio.run(handlers.serve(settings, identity, probe=probe))
     except (CannotStart, LeadershipLost, DeadWatch, Restored) as error:
         raise _ended(str(error)) from None
 
