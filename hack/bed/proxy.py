@@ -21,11 +21,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from bed.control_plane import ControlPlane
 from bed.ports import free_port
+from bed.server import Stoppable
 from bed.waiting import wait_until
 
 _LIMIT = 1 << 22
@@ -100,8 +100,8 @@ class Catch:
             self._verdict.set_result(goes_on)
 
 
-class Proxy:
-    """Up from its making until `close`, or the end of a `with` block; `delay` is in seconds and may
+class Proxy(Stoppable):
+    """Up from its making until `stop`, or the end of a `with` block; `delay` is in seconds and may
     be changed at any time."""
 
     def __init__(
@@ -151,24 +151,13 @@ class Proxy:
         for rule in rules:
             rule.drop()
 
-    def close(self) -> None:
+    def stop(self) -> None:
         """End every connection; what is held is dropped."""
         if self._thread.is_alive():
             self._run(self._end())
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
-
-    def __enter__(self) -> Proxy:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _add(self, rule: Catch) -> Catch:
         self._catches.append(rule)

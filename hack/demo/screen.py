@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
 
 from rich.console import Console
 from rich.live import Live
 
+from bed.server import Stoppable
 from demo.show import live
 from demo.view import View, changes
 
 
-class Screen:
+class Screen(Stoppable):
     """`say` tells a step; inside the `with` block `show` tells how it stands."""
 
     def __init__(self, console: Console) -> None:
@@ -46,12 +46,8 @@ class Screen:
             self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
+        """What follows is printed below what was shown last."""
         if self._live is not None:
             self._live.stop()
             self._live = None

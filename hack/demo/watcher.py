@@ -14,8 +14,8 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 
+from bed.server import Stoppable
 from demo.facts import Process
 
 _EVERY = 0.05
@@ -44,7 +44,7 @@ class Seen:
         return datetime.fromtimestamp(_boot() + self.ticks / _TICKS, UTC)
 
 
-class Watcher:
+class Watcher(Stoppable):
     """Looks at all processes twenty times a second while the `with` block lasts."""
 
     def __init__(self, claims: Path) -> None:
@@ -89,12 +89,8 @@ class Watcher:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
+        """Look no more; what was seen is kept."""
         self._over.set()
         self._thread.join()
 

@@ -27,7 +27,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         for left in built.watcher.alive:  # of a test that failed: trainings outlive operators
             built.watcher.kill(left.claim)
     for door in built.doors.values():
-        door.close()
+        door.stop()
     sweep(folder)
 
 

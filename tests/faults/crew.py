@@ -134,5 +134,5 @@ class Crew:
                 replica.terminate()
         for replica in self.replicas:
             replica.part.stop()
-            replica.api.close()
+            replica.api.stop()
         sweep(self._folder)
