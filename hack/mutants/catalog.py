@@ -7,6 +7,7 @@ from mutants import (
     jobs,
     margins,
     margins_jobs,
+    margins_leaders,
     processes,
     restores,
     tracked,
@@ -23,4 +24,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *tracked.MUTANTS,
     *margins.MUTANTS,
     *margins_jobs.MUTANTS,
+    *margins_leaders.MUTANTS,
 )

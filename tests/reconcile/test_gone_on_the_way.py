@@ -1,37 +1,17 @@
-"""Objects that go while one look at many of them is under way: the look goes on with the others."""
+"""Objects that go while one look at many of them is under way: the look goes on with the others.
+
+And one that has not gone, though a read of it fails.
+"""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
 
+import pytest
+from tests.reconcile.gates import OnTheWay
 from tests.reconcile.town import Town, in_town
 
 from simulator.quiet import UNSORTED, keep_quiet
-from trainlease.effects.kube.fake import Call
 from trainlease.effects.machines.fake_world import Course
-
-Act = Callable[[], Coroutine[Any, Any, None]]
-
-
-class OnTheWay:
-    """A gate that does something right before the first GET of this kind reaches the server."""
-
-    def __init__(self, plural: str, act: Act) -> None:
-        self._plural = plural
-        self._act: Act | None = act
-
-    @property
-    def is_done(self) -> bool:
-        return self._act is None
-
-    async def before(self, call: Call) -> None:
-        act = self._act
-        if (call.verb, call.plural) == ("get", self._plural) and act is not None:
-            self._act = None
-            await act()
-
-    async def after(self, call: Call) -> None:
-        return
+from trainlease.model.errors import Forbidden, TrainleaseError, Unavailable
 
 
 async def remove(town: Town, plural: str, namespace: str, name: str) -> None:
@@ -84,5 +64,22 @@ def test_leases_that_go_while_the_one_to_be_adopted_is_looked_for() -> None:
         await town.until_free()
         assert gate.is_done
         assert UNSORTED.take() == []
+
+    in_town(scenario)
+
+
+@pytest.mark.parametrize("error", [Unavailable("timeout"), Forbidden("leases: 403")], ids=str)
+def test_a_lease_that_cannot_be_read_for_a_moment_is_not_gone(error: TrainleaseError) -> None:
+    async def scenario(town: Town) -> None:
+        async def fail() -> None:
+            raise error
+
+        await town.stop_operators()
+        gate = OnTheWay("machineleases", fail)
+        town.start_operator("two", gate=gate)
+        await town.create_job("caries")
+        job = await town.until_state("caries", "Succeeded")
+        assert gate.is_done
+        assert [a["outcome"] for a in job["status"]["attempts"]] == ["Succeeded"]
 
     in_town(scenario)

@@ -47,6 +47,8 @@ class Town:
         names = {name: name for name in MACHINES}
         self.databases = {name: FakeDatabase(name, names, ["7", "8"]) for name in PLATFORMS}
         self.operators: list[asyncio.Task[None]] = []
+        self.is_deaf = False
+        """No operator's watch brings anything."""
 
     async def build(self) -> None:
         for name in PLATFORMS:
@@ -74,7 +76,7 @@ class Town:
         operator = Operator(Ports(client, self.clock, **(chosen | ports)), self.settings, identity)
         end = self.kube.subscribe(
             lambda word, plural, body: (
-                operator.heard(word, plural, body) if plural in OURS else None
+                operator.heard(word, plural, body) if plural in OURS and not self.is_deaf else None
             )
         )
         for plural in OURS:  # a watch begins with all that there is

@@ -149,9 +149,9 @@ class Databases:
     async def _tell(self, link: Link, machine: Machine, entry: LedgerEntry, judge: Judge) -> None:
         try:
             verdict = await self._call(link, lambda database: database.tell(entry, judge))
-            self._learn(link, machine.uid, platform_rows.heard(entry, verdict))
+            self._keep(link, machine.uid, platform_rows.heard(entry, verdict))
         except NeedsPerson as error:
-            self._learn(link, machine.uid, RowKnowledge(entry.fence, None, trouble=str(error)))
+            self._keep(link, machine.uid, RowKnowledge(entry.fence, None, trouble=str(error)))
             link.schema = None
         except Unavailable as error:
             log.warning("not told", platform=link.name, machine=machine.name, why=str(error))
@@ -180,12 +180,8 @@ class Databases:
             if link.saying.get(entry.job_uid) == word:
                 del link.saying[entry.job_uid]
 
-    def _learn(self, link: Link, uid: str, knowledge: RowKnowledge) -> None:
-        known = link.rows.get(uid)
-        if known is None or known.fence <= knowledge.fence:
-            self._keep(link, uid, knowledge)
-
     def _keep(self, link: Link, uid: str, knowledge: RowKnowledge) -> None:
+        """The latest answer is what is known: a link makes one call at a time, in their order."""
         how = platform_rows.foreign_hand(link.rows.get(uid), knowledge)
         if how:
             self._ports.metrics.count(catalog.FOREIGN_WRITES, link.name, how)

@@ -85,8 +85,7 @@ class Link:
         except NeedsPerson as error:
             self.trouble = str(error)
             raise
-        if self.breaker.succeeded():
-            self.compared_at = None
+        self.breaker.succeeded()
         return answer
 
     async def close(self) -> None:
