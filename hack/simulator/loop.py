@@ -220,9 +220,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _make_task(
         self, loop: asyncio.AbstractEventLoop, coro: Generator[Any, None, T], **more: Any
     ) -> asyncio.Task[T]:
-        task = _Task(coro, loop=loop, **more)
+        task = _Task.__new__(_Task)
         self._numbers += 1
-        task.number = self._numbers
+        task.number = self._numbers  # before asyncio puts it into its set of all tasks
+        task.__init__(coro, loop=loop, **more)  # type: ignore[misc]
         context = more.get("context")
         task.process = _PROCESS.get() if context is None else context.get(_PROCESS)
         return task
