@@ -5,10 +5,12 @@ keeps in the folder it was given, and can be ended by `sweep` even after its sta
 Not in here: anything of the operator.
 """
 
+from bed import pods
 from bed.audit import AuditEvent, AuditLog, Write
 from bed.cluster import Cluster
 from bed.control_plane import ControlPlane, KubectlFailed
 from bed.errors import BedError, Missing, NodeUnavailable, PartFailed, TimedOut
+from bed.fake_nodes import FakeNodes
 from bed.images import Image
 from bed.mariadb import MariaDB
 from bed.mlflow_server import MLflow
@@ -22,6 +24,7 @@ __all__ = [
     "BedError",
     "Cluster",
     "ControlPlane",
+    "FakeNodes",
     "Image",
     "KubectlFailed",
     "MLflow",
@@ -35,6 +38,7 @@ __all__ = [
     "TimedOut",
     "Write",
     "keep",
+    "pods",
     "running",
     "sweep",
     "sweep_abandoned",

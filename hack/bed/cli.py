@@ -16,7 +16,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bed.cluster_binary import cluster_binary
+from bed.cluster_binary import cluster_binary, kwok_binary
 from bed.control_plane import ControlPlane
 from bed.errors import BedError, NodeUnavailable
 from bed.mariadb import MariaDB
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def build(_: argparse.Namespace) -> None:
-    for make in (cluster_binary, MariaDB.ensure_installed, MLflow.ensure_installed):
+    for make in (cluster_binary, kwok_binary, MariaDB.ensure_installed, MLflow.ensure_installed):
         print(make())
     try:
         Node.ensure_installed()

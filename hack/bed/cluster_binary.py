@@ -1,4 +1,4 @@
-"""The Kubernetes parts and the cluster's DNS, as the programs that the bed starts."""
+"""The Kubernetes parts, the cluster's DNS and fake nodes, as the programs that the bed starts."""
 
 from __future__ import annotations
 
@@ -28,6 +28,12 @@ def coredns_binary() -> Path:
     """The cluster's DNS server; built now if it never was."""
     title = "CoreDNS (once; about 2 minutes on 2 cores)"
     return GoProgram("coredns", SOURCES / "coredns", title).ensure_built()
+
+
+def kwok_binary() -> Path:
+    """The controller of nodes that run nothing; built now if it never was."""
+    title = "kwok (once; about 2 minutes on 2 cores)"
+    return GoProgram("kwok", SOURCES / "kwok", title).ensure_built()
 
 
 def kubernetes_version(source: Path = SOURCES) -> str:
