@@ -48,8 +48,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _parts(item: pytest.Item) -> frozenset[str]:
+    """By its fixtures, or named by the mark `part` where a parameter chooses the fixture."""
     names: tuple[str, ...] = getattr(item, "fixturenames", ())
-    return frozenset(_PARTS[name] for name in names if name in _PARTS)
+    named = {part for mark in item.iter_markers("part") for part in mark.args}
+    return frozenset(_PARTS[name] for name in names if name in _PARTS) | named
 
 
 def _groups(sets: list[frozenset[str]]) -> dict[str, str]:

@@ -64,9 +64,19 @@ class LineKube:
         call = Call("kube", "get", False, KUBE_TIMEOUT)
         return await self._send(call, lambda: finish(self._kube.get(plural, namespace, name)))
 
-    async def list(self, plural: str, namespace: str = "") -> tuple[list[Body], str]:
+    async def list(
+        self,
+        plural: str,
+        namespace: str = "",
+        *,
+        labels: Mapping[str, str] = {},
+        fields: Sequence[str] = (),
+    ) -> tuple[list[Body], str]:
         call = Call("kube", "list", False, KUBE_TIMEOUT)
-        return await self._send(call, lambda: finish(self._kube.list(plural, namespace)))
+        return await self._send(
+            call,
+            lambda: finish(self._kube.list(plural, namespace, labels=labels, fields=fields)),
+        )
 
     async def create(self, plural: str, body: Body) -> Body:
         call = _write("create", plural, "", "", guarded=False)

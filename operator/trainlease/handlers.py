@@ -7,10 +7,12 @@ leader Lease back.
 
 import asyncio
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import kopf
 
+from trainlease.model import pods
 from trainlease.model.base import GROUP, VERSION
 from trainlease.model.machine import Machine
 from trainlease.model.machine_lease import MachineLease
@@ -19,6 +21,7 @@ from trainlease.model.settings import Settings
 from trainlease.model.training_job import TrainingJob
 from trainlease.reconcile.operator import Operator
 from trainlease.reconcile.perform import TABLE
+from trainlease.reconcile.ports import Hear
 from trainlease.wiring.narration import narrated
 from trainlease.wiring.operator import open_ports
 
@@ -35,10 +38,10 @@ async def serve(settings: Settings, identity: str, *, probe: str | None = None) 
     """
     async with open_ports(settings) as ports:
         operator = Operator(ports, settings, identity, table=narrated(TABLE))
-        await _shell(operator, probe)
+        await _shell(operator, ports.hears, probe)
 
 
-async def _shell(operator: Operator, probe: str | None) -> None:
+async def _shell(operator: Operator, hears: Mapping[str, Hear], probe: str | None) -> None:
     stop = asyncio.Event()
     work = asyncio.create_task(operator.run(), name="operator")
     work.add_done_callback(lambda _: stop.set())
@@ -52,6 +55,7 @@ async def _shell(operator: Operator, probe: str | None) -> None:
     kopf.on.login(registry=registry)(log_in)
     kopf.on.cleanup(registry=registry)(end)
     _watch(registry, operator)
+    watch_others(registry, hears)
     try:
         await kopf.operator(
             registry=registry,
@@ -80,6 +84,19 @@ def _watch(registry: kopf.OperatorRegistry, operator: Operator) -> None:
     kopf.on.probe(registry=registry, id="role")(role)
 
 
+def watch_others(registry: kopf.OperatorRegistry, hears: Mapping[str, Hear]) -> None:
+    """Events of core kinds go to who wants to hear of them."""
+
+    def on_event(plural: str, hear: Hear) -> None:
+        async def tell(event: kopf.RawEvent, **_: Any) -> None:
+            hear(event["type"] or "ADDED", plural, dict(event["object"]))
+
+        kopf.on.event("", "v1", plural, registry=registry, id=plural)(tell)
+
+    for plural, hear in hears.items():
+        on_event(plural, hear)
+
+
 async def log_in(**known: Any) -> kopf.ConnectionInfo:
     """As the operator's own client does: $KUBECONFIG, the ServiceAccount, ~/.kube/config."""
     found = None
@@ -105,6 +122,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.watching.connect_timeout = 5
     settings.watching.inactivity_timeout = 70
     settings.watching.chunk_size = 500
+    settings.watching.label_selectors["pods"] = pods.MACHINE_UID
     settings.watching.initial_streaming = False
     settings.persistence.finalizer = f"{GROUP}/kopf"
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)

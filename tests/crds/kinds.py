@@ -42,7 +42,31 @@ JOB: Json = {
     "limits": {"waiting": "1d", "start": "10m", "running": "1h30m", "total": "2d"},
     "ttl": "30d",
     "suspend": False,
-    "podTemplate": {"tolerations": [{"key": "gpu", "value": None}]},
+    "podTemplate": {
+        "metadata": {"labels": {"team": "vision"}, "annotations": {"cost-centre": "4711"}},
+        "spec": {
+            "nodeSelector": {"zone": "a"},
+            "tolerations": [{"key": "gpu", "operator": "Equal", "value": "a100"}],
+            "volumes": [
+                {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}},
+                {"name": "data", "persistentVolumeClaim": {"claimName": "data", "readOnly": True}},
+                {"name": "ca", "configMap": {"name": "ca"}},
+                {"name": "key", "secret": {"secretName": "key"}},
+            ],
+            "imagePullSecrets": [{"name": "registry"}],
+            "securityContext": {"runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 1000},
+            "containers": [
+                {
+                    "name": "training",
+                    "imagePullPolicy": "IfNotPresent",
+                    "workingDir": "/train",
+                    "volumeMounts": [
+                        {"name": "data", "mountPath": "/data", "subPath": "x", "readOnly": True}
+                    ],
+                }
+            ],
+        },
+    },
 }
 OTHER_JOB: Json = {
     "machine": "gpu-2",
@@ -63,7 +87,7 @@ OTHER_JOB: Json = {
     "limits": {"waiting": "2d"},
     "ttl": "1h",
     "suspend": True,
-    "podTemplate": {"tolerations": [{"key": "gpu", "value": "yes"}], "nodeSelector": None},
+    "podTemplate": {"metadata": {"labels": {"team": "voice"}}},
 }
 NODE: Json = {
     "mode": "Enforce",

@@ -57,6 +57,82 @@ CASES: list[tuple[type[KubeObject], Json, dict[str, Any], str]] = [
     (TrainingJob, JOB, {"params": {"a b": 1}}, "name a parameter with letters, digits"),
     (TrainingJob, JOB, {"params": {"a": {}}}, "spec.params.a in body should have at least 1"),
     (TrainingJob, JOB, {"env": {"2nd": "x"}}, "name a variable with letters, digits and _"),
+    *[
+        (
+            TrainingJob,
+            JOB,
+            {f"podTemplate.{path}": value},
+            f'unknown field "spec.podTemplate.{path}"',
+        )
+        for path, value in {
+            "spec.hostNetwork": True,
+            "spec.hostPID": True,
+            "spec.nodeName": "srv-2",
+            "spec.serviceAccountName": "admin",
+            "spec.initContainers": [],
+            "spec.securityContext.runAsNonRoot": False,
+        }.items()
+    ],
+    *[
+        (
+            TrainingJob,
+            JOB,
+            {"podTemplate.spec.containers": [{"name": "training", field: value}]},
+            f'unknown field "spec.podTemplate.spec.containers[0].{field}"',
+        )
+        for field, value in {
+            "resources": {"limits": {"nvidia.com/gpu": 8}},
+            "securityContext": {"privileged": True},
+            "env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}],
+            "image": "another:1",
+        }.items()
+    ],
+    (
+        TrainingJob,
+        JOB,
+        {"podTemplate.spec.volumes": [{"name": "root", "hostPath": {"path": "/"}}]},
+        'unknown field "spec.podTemplate.spec.volumes[0].hostPath"',
+    ),
+    (
+        TrainingJob,
+        JOB,
+        {
+            "podTemplate.spec.volumes": [
+                {"name": "s", "secret": {"secretName": "s", "namespace": "x"}}
+            ]
+        },
+        'unknown field "spec.podTemplate.spec.volumes[0].secret.namespace"',
+    ),
+    (
+        TrainingJob,
+        JOB,
+        {"podTemplate.spec.volumes": [{"name": "none"}]},
+        "name exactly one of emptyDir, secret, configMap and persistentVolumeClaim",
+    ),
+    (
+        TrainingJob,
+        JOB,
+        {"podTemplate.spec.tolerations": [{"operator": "Exists"}]},
+        "spec.podTemplate.spec.tolerations[0].key: Required value",
+    ),
+    (
+        TrainingJob,
+        JOB,
+        {"podTemplate.spec.tolerations": [{"key": "node.kubernetes.io/unreachable"}]},
+        "taints of node.kubernetes.io are the operator's to tolerate",
+    ),
+    (
+        TrainingJob,
+        JOB,
+        {"podTemplate.spec.containers": [{"name": "sidecar"}]},
+        'supported values: "training"',
+    ),
+    (
+        TrainingJob,
+        JOB,
+        {"podTemplate.spec.securityContext.runAsUser": 0},
+        "greater than or equal to 1",
+    ),
     (TrainingJob, JOB, {"priority": 1001}, "should be less than or equal to 1000"),
     (Machine, NODE, {"pricePerHour": "cheap"}, 'as a string of digits, such as "3.06"'),
     (Machine, NODE, {"pricePerHour": "-1"}, 'as a string of digits, such as "3.06"'),

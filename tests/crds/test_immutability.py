@@ -81,7 +81,7 @@ def test_what_was_left_out_cannot_be_added(api: Api, store: Store) -> None:
         assert _says_fixed(field, TrainingJob) in answer.message
 
 
-@pytest.mark.parametrize("field", ["params", "env", "podTemplate"])
+@pytest.mark.parametrize("field", ["params", "env"])
 def test_a_key_of_a_map_cannot_be_added_removed_renamed_or_given_a_new_value(
     field: str, api: Api, store: Store
 ) -> None:
@@ -103,6 +103,18 @@ def test_a_key_of_a_map_cannot_be_added_removed_renamed_or_given_a_new_value(
     ]
 
     assert kept == []
+
+
+@pytest.mark.parametrize(
+    "labels", [{}, {"team": "voice"}, {"squad": "vision"}, {"team": "vision", "added": "x"}]
+)
+def test_what_is_laid_over_the_pod_cannot_change(
+    labels: dict[str, str], api: Api, store: Store
+) -> None:
+    stored = store(TrainingJob, JOB)
+    template = JOB["podTemplate"] | {"metadata": {"labels": labels}}
+    answer = api.replace(TrainingJob, stored, stored["spec"] | {"podTemplate": template})
+    assert _says_fixed("podTemplate", TrainingJob) in answer.message
 
 
 @pytest.mark.parametrize("name", JOB["params"])

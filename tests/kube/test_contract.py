@@ -235,6 +235,22 @@ async def test_a_list_without_a_namespace_has_them_all(kube: Kube, name: str) ->
     assert {name, other} <= set(places)
 
 
+async def test_a_list_can_be_of_some_alone(kube: Kube, name: str) -> None:
+    for n, labels in enumerate(({"a": "1", "b": "1"}, {"a": "1"}, {"a": "2"})):
+        body = job(name, f"j-{n}")
+        body["metadata"]["labels"] = labels
+        await kube.create("trainingjobs", body)
+
+    async def names(**which: Any) -> list[str]:
+        found, _ = await kube.list("trainingjobs", name, **which)
+        return [body["metadata"]["name"] for body in found]
+
+    assert await names(labels={"a": "1"}) == ["j-0", "j-1"]
+    assert await names(labels={"a": "1", "b": "1"}) == ["j-0"]
+    assert await names(fields=("metadata.name!=j-1",)) == ["j-0", "j-2"]
+    assert await names(labels={"a": "1"}, fields=("metadata.name=j-1",)) == ["j-1"]
+
+
 async def test_the_other_kinds_are_reached_too(kube: Kube, name: str) -> None:
     owner = await kube.create("platforms", platform(name, name))
     secret = {"metadata": {"name": "db", "namespace": name}, "data": {"dsn": "c3FsaXRl"}}

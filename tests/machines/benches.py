@@ -1,4 +1,4 @@
-"""One way to drive either provider, so that one suite holds both to the contract."""
+"""One way to drive each provider, so that one suite holds both to the contract."""
 
 import asyncio
 import signal
@@ -38,7 +38,7 @@ class Ending(Enum):
 
 SCRIPTS = {
     Ending.SUCCEEDS: "echo trained",
-    Ending.FAILS: "echo epoch 1; echo no such data >&2; exit 3",
+    Ending.FAILS: "{ echo epoch 1; echo no such data; } >&2; exit 3",
     Ending.RUNS_ON: "exec sleep 1000",
     Ending.IGNORES_TERM: "trap '' TERM; echo deaf; while :; do sleep 1000; done",
 }
@@ -186,7 +186,7 @@ class ProcessBench:
 class FakeBench:
     """The fake, its time the event loop's own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         self.journal: list[PowerChange] = []
         self.world = FakeMachines(
             SystemClock(),
@@ -223,7 +223,11 @@ async def eventually(true: Callable[[], bool]) -> None:
 
 def soon_over(work: Workload) -> Workload:
     """The same, with its deadline in a moment."""
-    return replace(work, deadline=datetime.now(UTC) + timedelta(seconds=0.5))
+    manifest = dict(work.manifest)
+    if manifest:
+        manifest["spec"] = {**manifest["spec"], "activeDeadlineSeconds": 1}
+    deadline = datetime.now(UTC) + timedelta(seconds=0.5)
+    return replace(work, deadline=deadline, manifest=manifest)
 
 
 async def run(process: ProcessBench, work: Workload) -> Exit:

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from tests.machines.benches import Bench, Ending, Watcher, soon_over
+from tests.machines.benches import Bench, Ending, Watcher, eventually, soon_over
 
 from trainlease.model.errors import Refused
 from trainlease.model.observed import MachineView, Power
@@ -61,11 +61,12 @@ async def test_a_late_start_of_a_claim_that_stands_terminated_cannot_land(bench:
 
 async def test_a_late_start_of_another_claim_lands_and_the_oldest_is_named(bench: Bench) -> None:
     provider = bench.provider()
+    watcher = Watcher(provider)
     for generation in (2, 1):
         work = bench.workload(bench.machine, Ending.RUNS_ON, generation)
         await provider.ensure_on(bench.machine, work)
-    view = await provider.observe(bench.machine)
-    assert (view.power, view.generation) == (Power.ON, 1)
+    view = await watcher.until(bench.machine, lambda view: view.power is Power.ON)
+    assert view.generation == 1
 
 
 async def test_turned_off_is_off_and_leaves_its_record(bench: Bench) -> None:
@@ -82,6 +83,7 @@ async def test_turning_off_ends_claims_of_every_generation(bench: Bench) -> None
     for generation in (1, 2, 3):
         work = bench.workload(bench.machine, Ending.RUNS_ON, generation)
         await provider.ensure_on(bench.machine, work)
+    await eventually(lambda: bench.starts() == 3)
     await provider.ensure_off(bench.machine)
     view = await Watcher(provider).off(bench.machine)
     assert sorted(view.exits) == [1, 2, 3]
@@ -155,7 +157,7 @@ async def test_a_running_claim_is_not_forgotten(bench: Bench) -> None:
     await provider.ensure_on(bench.machine, bench.workload(bench.machine, Ending.RUNS_ON))
     with pytest.raises(Refused):
         await provider.forget(bench.machine.uid, 1)
-    assert (await provider.observe(bench.machine)).power is Power.ON
+    await Watcher(provider).until(bench.machine, lambda view: view.power is Power.ON)
 
 
 async def test_an_ended_claim_is_forgotten_and_the_next_one_is_kept(bench: Bench) -> None:

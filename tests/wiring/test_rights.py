@@ -23,6 +23,12 @@ NEEDED: list[Right] = [
     ("create", "trainlease.dev", "machineleases", "saturno", ""),
     ("patch", "trainlease.dev", "machines", "", ""),
     ("patch", "trainlease.dev", "platforms", "", ""),
+    *(
+        (verb, "", "pods", "saturno", "")
+        for verb in ("get", "list", "watch", "create", "patch", "delete")
+    ),
+    ("get", "", "pods/log", "saturno", ""),
+    *(("get", "", "nodes", "", ""), ("list", "", "nodes", "", ""), ("watch", "", "nodes", "", "")),
     ("get", "", "namespaces", "", "kube-system"),
     ("get", "", "namespaces", "", OWN),
     ("get", "", "secrets", OWN, ""),
@@ -46,7 +52,10 @@ REFUSED: list[Right] = [
     ("list", "", "namespaces", "", ""),
     ("patch", "coordination.k8s.io", "leases", OWN, "another"),
     ("get", "coordination.k8s.io", "leases", "kube-system", "trainlease-operator"),
-    ("create", "", "pods", "saturno", ""),
+    ("create", "", "pods/exec", "saturno", ""),
+    ("patch", "", "pods/ephemeralcontainers", "saturno", ""),
+    ("patch", "", "pods/status", "saturno", ""),
+    ("patch", "", "nodes", "", ""),
     ("create", "", "events", "saturno", ""),
     ("get", "", "configmaps", OWN, ""),
     ("*", "*", "*", "", ""),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from trainlease.model.reasons import Cause
 
@@ -30,17 +31,33 @@ class Exit:
 
 
 @dataclass(frozen=True)
+class Trouble:
+    """Why what was started cannot run as it should, though it has not ended, or not for certain.
+
+    `final`: no more will come of it (its pod was deleted, its image is not there), so the attempt
+    may end before the machine is known to be off. Else it may yet mend itself, and is the cause if
+    the start limit passes.
+    """
+
+    cause: Cause
+    message: str
+    final: bool = False
+
+
+@dataclass(frozen=True)
 class MachineView:
     """What a provider says of one machine.
 
     `generation` is the claim that turned it on, where that is known; `exits` has the terminated
-    objects that still stand there, by generation; `detail` is for people (booting, pulling, ...).
+    objects that still stand there, `troubles` what is in a claim's way, both by generation;
+    `detail` is for people (booting, pulling, ...).
     """
 
     power: Power
     generation: int | None = None
     exits: Mapping[int, Exit] = field(default_factory=dict)
     detail: str = ""
+    troubles: Mapping[int, Trouble] = field(default_factory=dict)
 
     @property
     def newest(self) -> int:
@@ -70,6 +87,7 @@ class Workload:
     params: Mapping[str, bool | int | float | str]
     deadline: datetime
     secret_refs: tuple[str, ...] = ()
+    manifest: Mapping[str, Any] = field(default_factory=dict, repr=False)
     secret_env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 

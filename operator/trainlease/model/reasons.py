@@ -59,10 +59,15 @@ class Cause(StrEnum):
     EXIT_CODE = "ExitCode"
     KILLED_BY_SIGNAL = "KilledBySignal"
     OUT_OF_MEMORY = "OutOfMemory"
+    STORAGE_LIMIT = "StorageLimit"
     CANNOT_START = "CannotStart"
     IMAGE_MISSING = "ImageMissing"
     SECRET_MISSING = "SecretMissing"
     MACHINE_LOST = "MachineLost"
+    POD_DELETED = "PodDeleted"
+    EVICTED = "Evicted"
+    PREEMPTED = "Preempted"
+    UNSCHEDULABLE = "Unschedulable"
     START_TIMEOUT = "StartTimeout"
     START_REFUSED = "StartRefused"
     OCCUPIED_ELSEWHERE = "OccupiedElsewhere"
@@ -80,6 +85,11 @@ class Cause(StrEnum):
         return _BLAME[self]
 
     @property
+    def outcome(self) -> Outcome:
+        """How an attempt ended that what was started ended so."""
+        return _OUTCOME.get(self, Outcome.FAILED)
+
+    @property
     def blames_machine(self) -> bool:
         """Whether the failure counts towards the machine's quarantine."""
         return self in (Cause.MACHINE_LOST, Cause.START_TIMEOUT)
@@ -90,10 +100,15 @@ _BLAME = {
     Cause.EXIT_CODE: Blame.APPLICATION,
     Cause.KILLED_BY_SIGNAL: Blame.APPLICATION,
     Cause.OUT_OF_MEMORY: Blame.APPLICATION,
+    Cause.STORAGE_LIMIT: Blame.APPLICATION,
     Cause.CANNOT_START: Blame.FINAL,
     Cause.IMAGE_MISSING: Blame.FINAL,
     Cause.SECRET_MISSING: Blame.FINAL,
     Cause.MACHINE_LOST: Blame.LOST,
+    Cause.POD_DELETED: Blame.LOST,
+    Cause.EVICTED: Blame.LOST,
+    Cause.PREEMPTED: Blame.LOST,
+    Cause.UNSCHEDULABLE: Blame.INFRASTRUCTURE,
     Cause.START_TIMEOUT: Blame.INFRASTRUCTURE,
     Cause.START_REFUSED: Blame.INFRASTRUCTURE,
     Cause.OCCUPIED_ELSEWHERE: Blame.NOBODY,
@@ -105,6 +120,20 @@ _BLAME = {
     Cause.TOTAL_LIMIT: Blame.FINAL,
     Cause.MACHINE_LIMIT: Blame.FINAL,
     Cause.NOT_HELD: Blame.LOST,
+}
+
+
+_OUTCOME = {
+    Cause.COMPLETED: Outcome.SUCCEEDED,
+    Cause.MACHINE_LOST: Outcome.LOST,
+    Cause.POD_DELETED: Outcome.LOST,
+    Cause.EVICTED: Outcome.LOST,
+    Cause.PREEMPTED: Outcome.LOST,
+    Cause.UNSCHEDULABLE: Outcome.START_FAILED,
+    Cause.START_TIMEOUT: Outcome.START_FAILED,
+    Cause.START_REFUSED: Outcome.START_FAILED,
+    Cause.RUNNING_LIMIT: Outcome.LIMIT_EXCEEDED,
+    Cause.MACHINE_LIMIT: Outcome.LIMIT_EXCEEDED,
 }
 
 

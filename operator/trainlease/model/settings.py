@@ -30,6 +30,10 @@ class Settings(BaseSettings):
     """From an unclean end to the next claim; longer than any call in flight."""
     call_timeout: float = Field(default=5, le=5)
     """Of a call that turns a machine on or off."""
+    pod_grace: float = Field(default=30, ge=1, le=600)
+    """Between the polite end of a training in a pod and its kill."""
+    node_lost_after: float = Field(default=60, ge=0)
+    """How long a pod stays on a node that is not Ready, before its attempt is Lost."""
     starting_shown_after: float = 5
     """From the claim until a job that does not run yet says Starting."""
     max_on: float = 86400

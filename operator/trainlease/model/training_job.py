@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
@@ -22,6 +22,7 @@ from trainlease.model.base import (
     Uid,
 )
 from trainlease.model.conditions import Conditions
+from trainlease.model.pod_template import PodTemplate
 from trainlease.model.reasons import Cause, JobState, Outcome
 
 MAX_NAME = 52
@@ -160,8 +161,8 @@ class TrainingJobSpec(Shape):
     """How long a finished job is kept; 30d where it is left out. Mutable."""
     suspend: bool = False
     """True ends the attempt and gives the machine back; false queues again. Mutable."""
-    pod_template: Annotated[dict[str, Any], Field(max_length=16)] | None = None
-    """Fields laid over the pod on a node slot, from an allow-list."""
+    pod_template: PodTemplate | None = None
+    """Fields laid over the pod on a node slot; what is not listed is refused."""
 
     @model_validator(mode="after")
     def _one_target(self) -> "TrainingJobSpec":

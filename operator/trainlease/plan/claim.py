@@ -115,8 +115,15 @@ def _ended(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action
         # By a call of an earlier claim, or in a life that etcd has forgotten: not the job's fault.
         text = "it was turned off, though its end was not decided"
         return _outcome(facts, Outcome.LOST, Cause.NOT_HELD, text, record)
-    outcome = _OUTCOME_OF.get(record.cause, Outcome.FAILED)
-    return _outcome(facts, outcome, record.cause, record.message, record)
+    return _outcome(facts, record.cause.outcome, record.cause, record.message, record)
+
+
+def _troubled(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
+    """No more will come of what was started, whether or not the machine is known to be off."""
+    trouble = facts.trouble
+    if trouble is None or not trouble.final or facts.job is None:
+        return None
+    return _outcome(facts, trouble.cause.outcome, trouble.cause, trouble.message)
 
 
 def _limits(facts: MachineFacts, now: datetime, settings: Settings) -> act.Action | None:
@@ -341,14 +348,6 @@ _NOT_OURS = {
     Told.OTHER_CLUSTER: Cause.OCCUPIED_ELSEWHERE,
     Told.NO_ROW: Cause.START_REFUSED,
 }
-_OUTCOME_OF = {
-    Cause.COMPLETED: Outcome.SUCCEEDED,
-    Cause.MACHINE_LOST: Outcome.LOST,
-    Cause.START_TIMEOUT: Outcome.START_FAILED,
-    Cause.START_REFUSED: Outcome.START_FAILED,
-    Cause.RUNNING_LIMIT: Outcome.LIMIT_EXCEEDED,
-    Cause.MACHINE_LIMIT: Outcome.LIMIT_EXCEEDED,
-}
 
 _STEPS: dict[MachineState | None, tuple[Step, ...]] = {
     None: (_first_seen,),
@@ -359,6 +358,7 @@ _STEPS: dict[MachineState | None, tuple[Step, ...]] = {
         _end,
         _fence,
         _ended,
+        _troubled,
         by_hand.take_off,
         by_hand.force,
         by_hand.take_over,

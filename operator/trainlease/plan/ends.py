@@ -35,6 +35,8 @@ def blames_machine(facts: MachineFacts) -> bool | None:
 
 def too_late(facts: MachineFacts) -> tuple[Outcome, Cause, str]:
     """The outcome of an attempt that did not run by its start limit, and what it waited for."""
+    if facts.trouble is not None:
+        return facts.trouble.cause.outcome, facts.trouble.cause, facts.trouble.message
     if facts.start_issued:
         detail = facts.view.detail if facts.view else ""
         text = f"{facts.machine.name} did not come up in time{': ' if detail else ''}{detail}"

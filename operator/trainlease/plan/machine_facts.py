@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from trainlease.model.machine import Machine, MachineStatus
 from trainlease.model.machine_lease import MachineLease
-from trainlease.model.observed import Exit, MachineView, Power
+from trainlease.model.observed import Exit, MachineView, Power, Trouble
 from trainlease.model.reasons import Outcome
 from trainlease.model.training_job import Attempt, TrainingJob
 from trainlease.plan.rows import PlatformFact, Rows
@@ -76,6 +76,11 @@ class MachineFacts:
     @property
     def exit(self) -> Exit | None:
         return self.view.exits.get(self.generation) if self.view else None
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """What is in the way of this claim's workload."""
+        return self.view.troubles.get(self.generation) if self.view else None
 
     @property
     def is_on(self) -> bool:

@@ -31,7 +31,7 @@ from trainlease.model.machine_lease import MachineLease
 from trainlease.model.reasons import Cause, JobState, Outcome
 from trainlease.model.training_job import Attempt, TrainingJob, lease_name
 from trainlease.plan import actions as act
-from trainlease.plan import outcome, workload
+from trainlease.plan import outcome, pod, workload
 from trainlease.plan.job import accepted_status
 from trainlease.reconcile import metering
 from trainlease.reconcile.context import Context
@@ -116,6 +116,7 @@ async def start(context: Context, action: act.Start) -> None:
         machine.status.deadline or context.now(),
         secrets,
     )
+    what = pod.with_pod(job, machine, what, context.now(), context.settings)
     claim_ = (machine.uid, machine.status.generation)
     context.check()
     was_made = claim_ in context.memory.made

@@ -4,13 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from trainlease.effects.clock import Clock
-from trainlease.effects.kube.base import Kube
+from trainlease.effects.kube.base import Body, Kube
 from trainlease.effects.machines.base import Provider
 from trainlease.effects.metrics.base import Metrics
 from trainlease.effects.platforms.base import Database
 from trainlease.effects.tracking.base import Tracker
 from trainlease.model.platform import Platform
 
+Hear = Callable[[str, str, Body], None]
+"""Called with what was watched: ADDED, MODIFIED or DELETED, the plural, the object."""
 OpenDatabase = Callable[[Platform, str], Database]
 """Opens a platform's database by its address with the credentials (DSN); makes no call yet.
 
@@ -22,7 +24,8 @@ BadSpec or SchemaInvalid, with a sentence without the DSN, where it cannot be.
 class Ports:
     """`providers` by `node`, `aws`, `process`: one that is not there is not enabled.
 
-    `tracker` None: no experiment tracker is configured.
+    `tracker` None: no experiment tracker is configured. `hears`: who wants to hear of other kinds
+    than our four, by their plural.
     """
 
     kube: Kube
@@ -30,4 +33,5 @@ class Ports:
     providers: Mapping[str, Provider]
     open_database: OpenDatabase
     tracker: Tracker | None = None
+    hears: Mapping[str, Hear] = field(default_factory=dict)
     metrics: Metrics = field(default_factory=Metrics)

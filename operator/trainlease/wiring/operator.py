@@ -11,6 +11,7 @@ from trainlease.effects.clock import SystemClock
 from trainlease.effects.kube.base import Kube
 from trainlease.effects.kube.client import KubeClient
 from trainlease.effects.machines.base import Provider
+from trainlease.effects.machines.node import NodeProvider
 from trainlease.effects.machines.process import ProcessProvider
 from trainlease.effects.metrics.base import Metrics
 from trainlease.effects.metrics.prometheus import Stop, serve
@@ -58,7 +59,17 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
         await check_cluster(kube, settings.namespace)
         if settings.metrics:
             closing.push_async_callback(_serve(metrics, settings.metrics))
-        yield Ports(kube, clock, providers, open_database, tracker, metrics)
+        slots = NodeProvider(
+            kube,
+            kube.pod_log,
+            clock=clock,
+            settle=settings.pod_grace + settings.cooldown,
+            patience=settings.observe_every,
+        )
+        closing.callback(slots.close)
+        providers["node"] = slots
+        hears = {"pods": slots.heard, "nodes": slots.heard}
+        yield Ports(kube, clock, providers, open_database, tracker, hears, metrics)
 
 
 async def check_cluster(kube: Kube, namespace: str) -> None:

@@ -1,6 +1,6 @@
 """The port to the API server. Objects are plain dicts, so that no unknown field is dropped."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 Body = dict[str, Any]
@@ -9,18 +9,28 @@ Body = dict[str, Any]
 class Kube(Protocol):
     """What the operator asks of the API server.
 
-    `plural` is `trainingjobs`, `machineleases`, `machines`, `platforms`, `secrets`, `events`,
-    `leases` or `namespaces`; `namespace` is empty for a cluster-scoped kind. Every call has a
-    timeout. Errors: Conflict (409 on a stale write), NotFound, AlreadyExists, BadSpec (422, 400),
-    Forbidden (401, 403), Unavailable (refused, 429, 5xx), AnswerLost (sent, but no answer).
+    `plural` is one of `kinds.KINDS`; `namespace` is empty for a cluster-scoped kind. Every call
+    has a timeout. Errors: Conflict (409 on a stale write), NotFound, AlreadyExists, BadSpec (422,
+    400), Forbidden (401, 403), Unavailable (refused, 429, 5xx), AnswerLost (sent, but no answer).
     """
 
     async def get(self, plural: str, namespace: str, name: str) -> Body:
         """A live, consistent read: never from a cache."""
         ...
 
-    async def list(self, plural: str, namespace: str = "") -> tuple[list[Body], str]:
-        """All objects (in all namespaces if none is named) and the list's resourceVersion."""
+    async def list(
+        self,
+        plural: str,
+        namespace: str = "",
+        *,
+        labels: Mapping[str, str] = {},
+        fields: Sequence[str] = (),
+    ) -> tuple[list[Body], str]:
+        """All objects (in all namespaces if none is named) and the list's resourceVersion.
+
+        Only those with these labels, and of which each field selector (`PATH=VALUE`,
+        `PATH!=VALUE`) is true.
+        """
         ...
 
     async def create(self, plural: str, body: Body) -> Body:

@@ -12,7 +12,7 @@ discovery; docs of both: the official client's README. Not in here: watches (kop
 import asyncio
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -80,17 +80,25 @@ class KubeClient:
         kind = kind_of(plural)
         return _lean(await self._call("GET", kind, kind.object(namespace, name), name))
 
-    async def list(self, plural: str, namespace: str = "") -> tuple[list[Body], str]:
+    async def list(
+        self,
+        plural: str,
+        namespace: str = "",
+        *,
+        labels: Mapping[str, str] = {},
+        fields: Sequence[str] = (),
+    ) -> tuple[list[Body], str]:
         """In pages of one consistent list; one that took too long is begun again, in one piece."""
         kind = kind_of(plural)
         if namespace:
             kind.check_namespace(namespace)
-        query: dict[str, str] = {"limit": str(self._page)}
+        which = _selectors(labels, fields)
+        query = {"limit": str(self._page), **which}
         items: list[Body] = []
         while True:
             answer = await self._send("GET", kind, kind.collection(namespace), query)
             if answer.status == _GONE and items:
-                items, query = [], {}
+                items, query = [], dict(which)
                 continue
             page = _good(answer, kind, "", is_write=False)
             items += [_as_item(kind, item) for item in page.get("items") or []]
@@ -130,6 +138,15 @@ class KubeClient:
             if (await self.get(plural, namespace, name))["metadata"]["uid"] != uid:
                 raise NotFound(f'{plural} "{name}" is another object now') from None
             raise
+
+    async def pod_log(self, namespace: str, name: str, lines: int = 50) -> str:
+        """The last lines of what its one container printed, as its node's kubelet has them."""
+        kind = kind_of("pods")
+        path = f"{kind.object(namespace, name)}/log"
+        answer = await self._send("GET", kind, path, {"tailLines": str(lines)})
+        if not answer.is_good:
+            raise failure(answer, kind, name, is_write=False)
+        return answer.data.decode(errors="replace")
 
     async def _call(
         self,
@@ -217,6 +234,15 @@ async def _configuration(kubeconfig: Path | None) -> Configuration:
         why = str(error) if isinstance(error, (ConfigException, OSError)) else "no valid YAML"
         raise Forbidden(f"no way to the API server: {why}; set KUBECONFIG") from None
     return configuration
+
+
+def _selectors(labels: Mapping[str, str], fields: Sequence[str]) -> dict[str, str]:
+    """Query parameters; those that select nothing are left out."""
+    named = {
+        "labelSelector": ",".join(f"{name}={value}" for name, value in labels.items()),
+        "fieldSelector": ",".join(fields),
+    }
+    return {name: value for name, value in named.items() if value}
 
 
 def _in_cluster(configuration: Configuration) -> bool:

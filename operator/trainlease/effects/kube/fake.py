@@ -51,11 +51,22 @@ class FakeClient:
         call = Call(self.user, "get", plural, namespace, name)
         return await self._through(call, lambda: self._store.get(plural, namespace, name))
 
-    async def list(self, plural: str, namespace: str = "") -> tuple[list[Body], str]:
+    async def list(
+        self,
+        plural: str,
+        namespace: str = "",
+        *,
+        labels: Mapping[str, str] = {},
+        fields: Sequence[str] = (),
+    ) -> tuple[list[Body], str]:
         call = Call(self.user, "list", plural, namespace)
-        return await self._through(
-            call, lambda: (self._store.list(plural, namespace), str(self._store.revision))
-        )
+
+        def listed() -> tuple[list[Body], str]:
+            found = self._store.list(plural, namespace)
+            chosen = [body for body in found if _is_selected(body, labels, fields)]
+            return chosen, str(self._store.revision)
+
+        return await self._through(call, listed)
 
     async def create(self, plural: str, body: Body) -> Body:
         meta = body.get("metadata", {})
@@ -145,6 +156,19 @@ class FakeKube(FakeClient):
         and a version may be given twice. Uids are never given twice.
         """
         self._store.restore(snapshot, bump=bump)
+
+
+def _is_selected(body: Body, labels: Mapping[str, str], fields: Sequence[str]) -> bool:
+    if not labels.items() <= (body["metadata"].get("labels") or {}).items():
+        return False
+    for selector in fields:
+        path, sign, want = selector.partition("!=" if "!=" in selector else "=")
+        value: Any = body
+        for step in path.split("."):
+            value = (value or {}).get(step)
+        if (str(value or "") == want) is not (sign == "="):
+            return False
+    return True
 
 
 def _admit_all(plural: str, new: Body, old: Body | None) -> None:

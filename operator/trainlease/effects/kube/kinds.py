@@ -55,6 +55,7 @@ KINDS = {
         Kind("events", "Event", "", "v1", True, False),
         Kind("leases", "Lease", "coordination.k8s.io", "v1", True, False),
         Kind("namespaces", "Namespace", "", "v1", False, True),
+        Kind("nodes", "Node", "", "v1", False, True),
         Kind("pods", "Pod", "", "v1", True, True),
     )
 }
