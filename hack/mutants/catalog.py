@@ -10,6 +10,7 @@ from mutants import (
     margins_leaders,
     processes,
     restores,
+    slots,
     tracked,
 )
 from mutants.mutant import Mutant
@@ -21,6 +22,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *processes.MUTANTS,
     *jobs.MUTANTS,
     *restores.MUTANTS,
+    *slots.MUTANTS,
     *tracked.MUTANTS,
     *margins.MUTANTS,
     *margins_jobs.MUTANTS,

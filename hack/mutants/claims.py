@@ -133,14 +133,14 @@ MUTANTS = (
     mutant(
         "exit-unheeded",
         "What stands there terminated is the outcome of its attempt.",
-        (_CLAIM, "        _ended,\n        by_hand.take_off", "        by_hand.take_off"),
+        (_CLAIM, "        _ended,\n        _troubled", "        _troubled"),
         within=40,
     ),
     mutant(
         "exit-misread",
         "The outcome says how the training ended.",
         (
-            _CLAIM,
+            "model/reasons.py",
             "    Cause.COMPLETED: Outcome.SUCCEEDED,",
             "    Cause.EXIT_CODE: Outcome.SUCCEEDED,",
         ),
