@@ -111,6 +111,16 @@ MUTANTS = (
         tests=_WATCH,
     ),
     mutant(
+        "end-unheard",
+        "A process that ends leaves no error behind that nobody has heard of.",
+        (
+            _OPERATOR,
+            "            if self._over.done():\n",
+            "            if self._over.cancelled():\n",
+        ),
+        tests=("tests/reconcile/test_operators.py",),
+    ),
+    mutant(
         "refused-write-not-read-anew",
         "What a write was refused on is read anew, so that the next decision stands on it.",
         (

@@ -116,6 +116,8 @@ class Operator:
         finally:
             self._leads = False
             election.cancel()
+            if self._over.done():
+                self._over.exception()  # heard, though a NotLeader may have come first
             await self._results.close()
             await self._databases.close()
 
