@@ -158,16 +158,4 @@ MUTANTS = (
         ),
         within=40,
     ),
-    mutant(
-        "lease-under-a-new-name",
-        "Names are functions of (job, attempt): a lease whose create was not answered is found "
-        "again.",
-        (
-            "reconcile/perform.py",
-            "    name = lease_name(job.name, action.number)\n",
-            "    moment = int(context.ports.clock.monotonic() * 1000)\n"
-            '    name = f"{lease_name(job.name, action.number)}-{moment}"\n',
-        ),
-        within=40,
-    ),
 )

@@ -155,4 +155,16 @@ MUTANTS = (
         ),
         tests=("tests/reconcile/test_operators.py",),
     ),
+    mutant(
+        "lease-under-a-new-name",
+        "Names are functions of (job, attempt): a lease whose create was not answered is found "
+        "again.",
+        (_PERFORM, "import asyncio\n", "import asyncio\nimport uuid\n"),
+        (
+            _PERFORM,
+            "    name = lease_name(job.name, action.number)\n",
+            '    name = f"{lease_name(job.name, action.number)}-{uuid.uuid4().hex}"\n',
+        ),
+        tests=_TESTS_OF_GRANTS,
+    ),
 )

@@ -6,6 +6,7 @@ from tests.reconcile.town import MACHINES, Town, in_town
 
 from trainlease.effects.kube.fake import Call
 from trainlease.effects.machines.fake_world import Course
+from trainlease.model.errors import AnswerLost
 
 
 class Held:
@@ -29,6 +30,22 @@ class Held:
 def allow_few_steps(town: Town) -> None:
     """What is repeated at once and without end takes no time: the loop's own limit ends it."""
     town.loop.most_steps = town.loop.steps + 100_000
+
+
+class Lost:
+    """The first answer to a call of this verb and kind does not come."""
+
+    def __init__(self, verb: str, plural: str) -> None:
+        self._what = (verb, plural)
+        self.is_done = False
+
+    async def before(self, call: Call) -> None:
+        return
+
+    async def after(self, call: Call) -> None:
+        if (call.verb, call.plural) == self._what and not self.is_done:
+            self.is_done = True
+            raise AnswerLost("the answer did not come")
 
 
 async def claims(town: Town) -> list[tuple[str, int]]:
@@ -116,6 +133,22 @@ def test_a_job_made_anew_waits_for_the_end_of_the_lease_that_its_predecessor_lef
         town.kube.collect_garbage()
         job = await town.until_state("caries", "Succeeded")
         assert [a["number"] for a in job["status"]["attempts"]] == [1]
+        assert len(await claims(town)) == 1
+
+    in_town(scenario)
+
+
+def test_an_attempt_whose_lease_was_made_without_an_answer_has_that_one_and_no_other() -> None:
+    async def scenario(town: Town) -> None:
+        await town.stop_operators()
+        answer = Lost("create", "machineleases")
+        town.start_operator("two", gate=answer)
+        await town.create_job("caries")
+        town.is_deaf = True
+        await town.until_state("caries", "Succeeded")
+        await town.until_free()
+        assert answer.is_done
+        assert len(town.kube.objects("machineleases")) == 1
         assert len(await claims(town)) == 1
 
     in_town(scenario)
