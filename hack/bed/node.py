@@ -199,6 +199,8 @@ class Node(Stoppable):
             # The disk is the machine's: how full it is says nothing of the node.
             "evictionHard": {"memory.available": "100Mi", "nodefs.available": "0%"},
             "imageGCHighThresholdPercent": 100,
+            # A minute, else: who fills a volume over its limit is found out sooner.
+            "volumeStatsAggPeriod": "2s",
         }
 
     def _start_proxy(self) -> None:

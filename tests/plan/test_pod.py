@@ -141,6 +141,13 @@ def test_the_images_own_command_runs_where_the_job_names_none() -> None:
     assert container(body_of(command=("python", "t.py")))["command"] == ["python", "t.py"]
 
 
+def test_dollar_signs_reach_the_training_as_they_were_written() -> None:
+    """As on every other kind of machine."""
+    body = body_of(command=("sh", "-c", "echo $(HOME) $$"), env={"PRICE": "$(5)"})
+    assert container(body)["command"] == ["sh", "-c", "echo $$(HOME) $$$$"]
+    assert {"name": "PRICE", "value": "$$(5)"} in container(body)["env"]
+
+
 def test_a_lost_node_is_given_up_and_a_gpus_taint_is_none() -> None:
     tolerations = {t["key"]: t for t in body_of()["spec"]["tolerations"]}
     assert tolerations["nvidia.com/gpu"]["effect"] == "NoSchedule"

@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.wiring.process import ACCOUNT
 
@@ -23,6 +23,7 @@ PATIENCE = 60.0
 SYSTEM = "trainlease-system"
 TRAININGS = [str(number) for number in range(301, 320)]
 _trainings = itertools.count()
+SomeSite = TypeVar("SomeSite", bound="Site")
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,18 @@ class Site:
         wait_until(self._is_at_rest, PATIENCE, "everything free and told")
         return self.machine()
 
-    def is_told(self, word: str) -> bool:
-        """Whether the platform's own row of gpu-1 says this."""
+    def until_free(self, name: str = "gpu-1") -> None:
+        """The machine is Free, and its row says so."""
+
+        def is_free() -> bool:
+            return self.machine(name).get("state") == "Free" and self.is_told("libre", name)
+
+        wait_until(is_free, PATIENCE, f"{name} free and told")
+
+    def is_told(self, word: str, name: str = "gpu-1") -> bool:
+        """Whether the platform's own row of this machine says this."""
         rows = read_machines("saturno", self.database)
-        return [row["status"] for row in rows if row["machine"] == "gpu-1"] == [word]
+        return [row["status"] for row in rows if row["machine"] == name] == [word]
 
     def training(self, training: str) -> dict[str, Any]:
         rows = read_trainings("saturno", self.database)
@@ -123,12 +132,17 @@ class Site:
 
 def make_site(plane: ControlPlane, root: Path) -> Site:
     """The platform saturno with a SQLite database, and gpu-1, whose images are in a folder."""
-    plane.kubectl("create", "namespace", "saturno")
-    site = Site(plane, root / "saturno.db", root / "training")
+    return furnish(Site(plane, root / "saturno.db", root / "training"), "gpu-1")
+
+
+def furnish(site: SomeSite, *machines: str) -> SomeSite:
+    """What the site names is made: folder, namespace, database, platform, machines."""
+    site.plane.kubectl("create", "namespace", "saturno")
     site.folder.mkdir()
-    dsn = prepare("saturno", site.database, machines=["gpu-1"], trainings=TRAININGS)
-    platform = platform_manifest("saturno", "saturno-db", ["gpu-1"])
-    plane.apply(secret("saturno-db", dsn=dsn), platform, site.machine_object())
+    dsn = prepare("saturno", site.database, machines=machines, trainings=TRAININGS)
+    platform = platform_manifest("saturno", "saturno-db", machines)
+    objects = [site.machine_object(name) for name in machines]
+    site.plane.apply(secret("saturno-db", dsn=dsn), platform, *objects)
     return site
 
 

@@ -126,7 +126,7 @@ def _container(
     container |= {
         "name": CONTAINER,
         "image": work.image,
-        "env": [{"name": name, "value": value} for name, value in sorted(work.env.items())],
+        "env": [{"name": n, "value": _literal(v)} for n, v in sorted(work.env.items())],
         "envFrom": [{"secretRef": {"name": name}} for name in work.secret_refs],
         "resources": {"limits": _limits(job, slot)},
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -140,8 +140,13 @@ def _container(
         ],
     }
     if work.command is not None:
-        container["command"] = list(work.command)
+        container["command"] = [_literal(word) for word in work.command]
     return container
+
+
+def _literal(text: str) -> str:
+    """As it stands: Kubernetes would fill in $(NAME) and make one of two dollar signs."""
+    return text.replace("$", "$$")
 
 
 def _limits(job: TrainingJob, slot: NodeSlot) -> Body:
