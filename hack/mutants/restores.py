@@ -58,4 +58,26 @@ MUTANTS = (
         needs=("training edited", "restore database"),
         within=60,
     ),
+    mutant(
+        "word-for-an-older-claim",
+        "A person's word that a machine is off is about its own claim: not about a later one that "
+        "runs, as after a restore (one seed of ten thousand has that).",
+        (
+            "plan/by_hand.py",
+            "    if facts.is_on_by_us and facts.is_overtaken:\n        return False\n",
+            "",
+        ),
+        tests=("tests/plan/test_by_hand.py",),
+    ),
+    mutant(
+        "taken-back-as-it-was-read",
+        "Whether a version was taken back is asked of the alias itself, when it is judged: a person "
+        "may have moved it since the version was read.",
+        (
+            "effects/tracking/exactly_once.py",
+            "was_promoted=word.PROMOTED in tags,",
+            "was_promoted=word.PROMOTED in tags and word.PRODUCTION not in row.aliases,",
+        ),
+        tests=("tests/reconcile/test_results.py",),
+    ),
 )

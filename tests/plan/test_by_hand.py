@@ -105,6 +105,12 @@ def test_a_word_that_it_is_off_counts_over_a_provider_that_is_stuck_in_on() -> N
     assert stored(decided(facts, at(15))).state is MachineState.FREE
 
 
+def test_a_word_that_it_is_off_is_not_about_a_later_claim_that_runs() -> None:
+    facts = written(late(replace(STOPPING, view=on(), rows=TOLD_FREE)), CONFIRM_OFF, "7")
+    facts = replace(noted(facts, decided(facts)), view=on(8))
+    assert isinstance(decided(facts, at(15)), act.TurnOff)
+
+
 @pytest.mark.parametrize("value", ["6", "8", "yes", ""])
 def test_a_word_that_it_is_off_counts_for_its_own_generation_only(value: str) -> None:
     facts = written(late(replace(STOPPING, view=UNKNOWN)), CONFIRM_OFF, value)

@@ -141,8 +141,13 @@ def _is_ours(facts: MachineFacts, platform: str) -> bool:
 
 
 def _counts(facts: MachineFacts, now: datetime, settings: Settings) -> bool:
-    """A provider that says on, or booting, is believed until the alarm: it is being turned off."""
+    """A provider that says on, or booting, is believed until the alarm: it is being turned off.
+
+    The word is about its own claim: where a later one runs, as after a restore, it says nothing.
+    """
     if words.spoken(facts.machine, CONFIRM_OFF) is None or facts.is_off:
+        return False
+    if facts.is_on_by_us and facts.is_overtaken:
         return False
     is_seen = facts.is_on or facts.is_on_by_us
     return not is_seen or is_overdue(facts.machine, now, settings)
