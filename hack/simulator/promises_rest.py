@@ -7,6 +7,7 @@ the world's own facts hinder: a job that nothing hinders would wait for a deadli
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from simulator.book import Book
 from simulator.facts import Body, Rest
@@ -226,10 +227,18 @@ def outcomes_are_true(book: Book, rest: Rest) -> Iterator[str]:
             title, cause = f"{namespace}/{name} attempt {attempt['number']}", rest.exits[where]
             if attempt.get("outcome") == "Succeeded" and cause is not Cause.COMPLETED:
                 yield f"{title}: Succeeded, and it ended by {cause}"
-            if where[0] in book.blanked:
+            if where[0] in book.blanked or _is_bound_anew(book, job, attempt):
                 continue  # the claim that it is called lost in may be a later one of the attempt
             if cause in _BY_ITSELF and f"{where[0]} went off" in attempt.get("message", ""):
                 yield f"{title}: called lost, and it ended by {cause}"
+
+
+def _is_bound_anew(book: Book, job: Body, attempt: dict[str, Any]) -> bool:
+    """Whether its lease is of a later claim than the one it began in: a backup had that not yet."""
+    meta = job["metadata"]
+    key = meta["namespace"], f"{meta['name']}-{attempt['number']}"
+    bound = status_of(book.objects["machineleases"].get(key)).get("generation")
+    return book.restored_at is not None and bound not in (None, attempt.get("generation"))
 
 
 @promise(

@@ -7,7 +7,7 @@ import pytest
 from tests.simulator import bodies
 from tests.simulator.bodies import Outside
 
-from simulator.facts import By, TrainingChanged
+from simulator.facts import By, Restored, TrainingChanged
 from trainlease.model.observed import (
     ModelState,
     ModelVersion,
@@ -170,6 +170,20 @@ def test_what_stands_there_terminated_is_the_outcome(attempt: dict[str, str], ca
     outside.write("trainingjobs", ended, By.PERSON)
     outside.rest(runs=[RUN], exits={("gpu-1", 1): cause})
     assert "rest-outcomes" in outside.broken
+
+
+@pytest.mark.parametrize(("generation", "broken"), [(1, True), (5, False)])
+def test_an_attempt_is_called_lost_in_the_claim_that_its_lease_is_of_since_a_restore(
+    generation: int, *, broken: bool
+) -> None:
+    outside = picture()
+    lost = {**ENDED[0], "outcome": "Lost", "message": "gpu-1 went off in the middle"}
+    ended = bodies.job(attempts=[lost], conditions=bodies.true("Finished"))
+    lease = bodies.lease(machine="gpu-1", generation=generation)
+    objects = [("trainingjobs", ended), ("machineleases", lease)]
+    outside.observer.see(Restored(outside.at, objects))
+    outside.rest(runs=[RUN], exits={("gpu-1", 1): Cause.COMPLETED})
+    assert ("rest-outcomes" in outside.broken) is broken
 
 
 def test_production_must_be_the_best_by_the_rule() -> None:
