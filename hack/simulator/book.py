@@ -95,7 +95,7 @@ class Book:
         nothing follows a last word."""
         self.going: dict[tuple[str, str, str], float] = {}
         """(plural, namespace, name) of what was deleted and is still there -> since when."""
-        self.restored_at: float | None = None
+        self.restored_at = -inf
         self.forgot_at = -inf
         self.blanked: set[str] = set()  # machines that have lost their status at least once
         self.bound_blindly: set[str] = set()

@@ -137,7 +137,9 @@ def next_lease(book: Book, fact: Wrote) -> Iterator[str]:
     job = book.job(fact.namespace, spec["job"]["name"], spec["job"]["uid"])
     if job is None:
         return
-    for attempt in status_of(job).get("attempts", ()):
+    # A create has no version that an older etcd could refuse: one may land that was under way.
+    was_under_way = fact.at - book.restored_at < book.limits.call_lateness
+    for attempt in () if was_under_way else status_of(job).get("attempts", ()):
         if attempt["number"] < spec["attempt"] and not attempt.get("outcome"):
             yield f"{fact.namespace}/{fact.name}: made while attempt {attempt['number']} is open"
     # A job that was restored without its status knows of its attempts by their leases only.

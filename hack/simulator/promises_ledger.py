@@ -1,7 +1,6 @@
 """The promises about Machine.status, leases and power: one holder, off before free, one start."""
 
 from collections.abc import Iterator
-from math import inf
 from typing import Any
 
 from simulator.book import Book
@@ -278,7 +277,7 @@ def bound_start(book: Book, fact: Powered) -> Iterator[str]:
     holder = status.get("holder")
     if not holder or status.get("generation") != fact.generation:
         return
-    if _decided_at(fact) <= (book.restored_at or -inf):
+    if _decided_at(fact) <= book.restored_at:
         return  # the lease's bind was read, and the backup had it not yet: it is bound again
     lease = book.lease(holder["namespace"], holder["name"], holder["uid"])
     bound = status_of(lease)
@@ -362,7 +361,7 @@ def _is_our_start(fact: Powered) -> bool:
 
 def _was_decided_before_a_restore(book: Book, fact: Powered) -> bool:
     """What such a call was decided on is no more; that it lands is repaired, as any late call."""
-    return _decided_at(fact) <= max(book.restored_at or -inf, book.forgot_at)
+    return _decided_at(fact) <= max(book.restored_at, book.forgot_at)
 
 
 def _decided_at(fact: Powered) -> float:

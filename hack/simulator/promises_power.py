@@ -1,6 +1,7 @@
 """The promises about turning off: in Stopping alone, after the outcome, never the legacy run."""
 
 from collections.abc import Iterator
+from math import inf
 
 from simulator.book import Book
 from simulator.facts import By, Powered
@@ -38,7 +39,7 @@ def outcome_before_off(book: Book, fact: Powered) -> Iterator[str]:
     for lease in book.objects["machineleases"].values():
         status, ref = status_of(lease), lease["spec"].get("job") or {}
         bound = status.get("machineUid"), status.get("generation")
-        if bound != (present, fact.generation) or book.restored_at:
+        if bound != (present, fact.generation) or book.restored_at > -inf:
             continue  # what a backup has forgotten is nobody's, nor what ran on a Machine before
         if lease["metadata"]["uid"] in book.bound_blindly:
             continue

@@ -7,6 +7,7 @@ the world's own facts hinder: a job that nothing hinders would wait for a deadli
 
 from collections import Counter
 from collections.abc import Iterator
+from math import inf
 from typing import Any
 
 from simulator.book import Book
@@ -238,7 +239,7 @@ def _is_bound_anew(book: Book, job: Body, attempt: dict[str, Any]) -> bool:
     meta = job["metadata"]
     key = meta["namespace"], f"{meta['name']}-{attempt['number']}"
     bound = status_of(book.objects["machineleases"].get(key)).get("generation")
-    return book.restored_at is not None and bound not in (None, attempt.get("generation"))
+    return book.restored_at > -inf and bound not in (None, attempt.get("generation"))
 
 
 @promise(

@@ -6,6 +6,7 @@ from tests.reconcile.gates import OnTheWay, Standstill
 from tests.reconcile.people import LONG, annotate, running
 from tests.reconcile.town import Town, in_town
 
+from trainlease.effects.kube.fake import Call as KubeCall
 from trainlease.effects.machines.fake import Call, FakeProvider
 from trainlease.model.mode import PAUSED
 
@@ -65,6 +66,37 @@ def test_an_old_leader_that_was_about_to_start_turns_no_free_machine_on() -> Non
         old.go_on()
         await asyncio.sleep(60)
         assert await town.machine("gpu-1") == before
+        assert town.machines.on() == {}
+
+    in_town(scenario)
+
+
+class PausesAtTheKeys:
+    """A person pauses the Machine while the training's Secret is read for its start."""
+
+    def __init__(self, town: Town) -> None:
+        self._town = town
+        self.is_done = False
+
+    async def before(self, call: KubeCall) -> None:
+        if (call.verb, call.plural, call.name) == ("get", "secrets", "keys") and not self.is_done:
+            self.is_done = True
+            await annotate(self._town, "gpu-1", PAUSED, "true")
+
+    async def after(self, call: KubeCall) -> None:
+        return
+
+
+def test_a_machine_that_a_person_pauses_while_the_start_is_prepared_is_not_turned_on() -> None:
+    async def scenario(town: Town) -> None:
+        await town.stop_operators()
+        await town.kube.create("secrets", {"metadata": {"name": "keys", "namespace": "saturno"}})
+        gate = PausesAtTheKeys(town)
+        town.start_operator("two", gate=gate)
+        await town.create_job("caries", pool=None, machine="gpu-1", secrets=["keys"])
+        await asyncio.sleep(60)
+        assert gate.is_done
+        assert (await town.machine("gpu-1"))["state"] == "Claimed"
         assert town.machines.on() == {}
 
     in_town(scenario)

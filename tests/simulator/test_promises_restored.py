@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from tests.simulator import bodies
 from tests.simulator.bodies import HELD_ROWS, Outside
 
@@ -113,3 +114,14 @@ def test_an_object_that_lost_its_status_is_forgotten_as_by_a_backup() -> None:
         outside.write(plural, body, By.PERSON)
     assert not outside.observer.book.started_on
     assert outside.observer.book.highest["uid-gpu-1"] == 1
+
+
+@pytest.mark.parametrize(("after", "broken"), [(1.0, []), (20.0, ["one-attempt"])])
+def test_the_next_lease_may_land_right_after_a_backup_in_which_the_attempt_is_open(
+    after: float, broken: list[str]
+) -> None:
+    outside = Outside()
+    outside.observer.see(Restored(outside.at, IN_THE_CLAIM))
+    outside.at += after - 1
+    outside.write("machineleases", bodies.lease(attempt=2))
+    assert outside.broken == broken

@@ -94,18 +94,20 @@ async def tell(context: Context, action: act.Tell) -> None:
 
 
 async def start(context: Context, action: act.Start) -> None:
-    """The one effect that cannot be fenced: everything is read anew right before it."""
+    """The one effect that cannot be fenced: job and Machine are read anew right before it."""
     machine, job, number = action.machine, action.job, action.lease.spec.attempt or 0
     provider = _provider(context, machine)
-    await _check_unchanged(context, machine, job, number)
     platform = context.store.platform_of(job.namespace)
     refs = workload.secret_refs(job, platform) if machine.spec.needs_secret_values else ()
     try:
         secrets = await secret_environment(context.ports.kube, job.namespace, refs)
     except NeedsPerson as error:
+        await _check_unchanged(context, machine, job, number)
         await _cannot_start(context, action, Cause.SECRET_MISSING, str(error))
         return
     run_id = await context.results.ensure(job, number)
+    # Last of all reads: MLflow may take half a minute to answer.
+    await _check_unchanged(context, machine, job, number)
     what = workload.workload(
         job,
         machine,
