@@ -6,12 +6,13 @@ import pytest
 from tests.machines.benches import Bench, Ending, Watcher, eventually, soon_over
 
 from trainlease.model.errors import Refused
-from trainlease.model.observed import MachineView, Power
+from trainlease.model.observed import Power
 from trainlease.model.reasons import Cause
 
 
 async def test_a_machine_that_was_never_used_is_off(bench: Bench) -> None:
-    assert await bench.provider().observe(bench.machine) == MachineView(Power.OFF)
+    view = await bench.provider().observe(bench.machine)
+    assert (view.power, view.generation, view.exits) == (Power.OFF, None, {})
 
 
 async def test_what_was_started_is_on_by_its_generation(bench: Bench) -> None:

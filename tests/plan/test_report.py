@@ -47,15 +47,15 @@ def said(
     telling: Any = None,
     when: Any = NOW,
     settings: Settings = SETTINGS,
-    twin: str | None = None,
+    double: str | None = None,
 ) -> Any:
     """The status after a report; a second report on it must change nothing."""
     rows_ = rows(machine) if rows_ is None else rows_
     view = view or (on() if machine.status.state is MachineState.CLAIMED else off())
     more = (platforms, rows_, telling or {}, view, when, settings)
-    status = plan.report(machine, *more, twin=twin)
+    status = plan.report(machine, *more, double=double)
     again = machine.model_copy(update={"status": status})
-    assert plan.report(again, *more, twin=twin) == status
+    assert plan.report(again, *more, double=double) == status
     return status
 
 
@@ -225,7 +225,11 @@ QUARANTINED: dict[str, Any] = {"quarantined_until": at(2400)}
             a_machine(spec={"process": LocalProcess(images={"a": "/a"})}),
             {"settings": Settings()},
         ),
-        (UnavailableReason.DUPLICATE, a_machine(**QUARANTINED), {"twin": "gpu-0"}),
+        (
+            UnavailableReason.DUPLICATE,
+            a_machine(**QUARANTINED),
+            {"double": "older ones"},
+        ),
         (
             UnavailableReason.OCCUPIED_ELSEWHERE,
             a_machine(**QUARANTINED),
@@ -322,59 +326,6 @@ def test_an_observed_machine_says_what_would_be_done(
     machine: Machine, view: MachineView, told: Told, want: str
 ) -> None:
     assert said(machine, rows_=rows(machine, told), view=view).why == want
-
-
-# --- duplicates ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("says", "others", "want"),
-    [
-        ("an older one is the same instance", [a_machine("old", created=at(-9), spec=AWS)], "old"),
-        ("a younger one is the same instance", [a_machine("new", created=at(9), spec=AWS)], None),
-        ("of two made at once the first by name", [a_machine("a", spec=AWS)], "a"),
-        (
-            "another instance",
-            [
-                a_machine(
-                    "old",
-                    created=at(-9),
-                    spec={"aws": AwsInstance(instance_id="i-12345678", region="us-east-1")},
-                )
-            ],
-            None,
-        ),
-        ("no cloud machine", [a_machine("old", created=at(-9))], None),
-    ],
-)
-def test_the_older_of_two_machines_on_one_instance_is_the_one(
-    says: str, others: list[Machine], want: str | None
-) -> None:
-    mine = a_machine("mine", spec=AWS)
-    assert plan.older_twin(mine, [mine, *others]) == want, says
-
-
-@pytest.mark.parametrize(
-    ("says", "other", "want"),
-    [
-        ("the older one looks after it", a_machine("old", created=at(-9), spec=AWS), True),
-        ("the younger one is at rest", a_machine("new", created=at(9), spec=AWS), False),
-        (
-            "the younger one has a claim of its own",
-            a_machine("new", created=at(9), spec=AWS, state=MachineState.CLAIMED),
-            True,
-        ),
-        (
-            "the younger one is being turned off",
-            a_machine("new", created=at(9), spec=AWS, state=MachineState.STOPPING),
-            True,
-        ),
-        ("another machine", a_machine("old", created=at(-9)), False),
-    ],
-)
-def test_what_is_on_there_may_be_by_a_twin_when(says: str, other: Machine, want: bool) -> None:
-    mine = a_machine("mine", spec=AWS)
-    assert plan.may_be_a_twins(mine, [mine, other]) is want, says
 
 
 def test_a_machine_that_is_left_on_because_a_database_is_away_says_so_and_what_to_do() -> None:

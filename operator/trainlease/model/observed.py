@@ -50,7 +50,8 @@ class MachineView:
 
     `generation` is the claim that turned it on, where that is known; `exits` has the terminated
     objects that still stand there, `troubles` what is in a claim's way, both by generation;
-    `detail` is for people (booting, pulling, ...).
+    `detail` is for people (booting, pulling, ...); `gpus` is how many its node has in all, where
+    it is a slot on one.
     """
 
     power: Power
@@ -58,6 +59,7 @@ class MachineView:
     exits: Mapping[int, Exit] = field(default_factory=dict)
     detail: str = ""
     troubles: Mapping[int, Trouble] = field(default_factory=dict)
+    gpus: int | None = None
 
     @property
     def newest(self) -> int:

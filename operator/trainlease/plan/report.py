@@ -36,17 +36,17 @@ def report(
     now: datetime,
     settings: Settings,
     *,
-    twin: str | None = None,
+    double: str | None = None,
 ) -> MachineStatus:
     """The status with what people read brought up to date; equal to the stored one if it is.
 
-    `twin`: the older Machine that is the same hardware, if there is one.
+    `double`: why it has no hardware of its own, in a sentence (plan.twins).
     """
     if _is_being_told(machine, platforms, rows_, telling):
         return machine.status
     status = machine.status.but(debts=paid(machine, platforms, rows_))
     machine = machine.model_copy(update={"status": status})
-    barred = unavailable(machine, view, rows_, now, settings, twin=twin)
+    barred = unavailable(machine, view, rows_, now, settings, double=double)
     return status.but(
         dbs=_dbs(machine, platforms, rows_),
         why=_why(machine, platforms, rows_, view, barred, now, settings),
@@ -72,7 +72,7 @@ def unavailable(
     now: datetime,
     settings: Settings,
     *,
-    twin: str | None = None,
+    double: str | None = None,
 ) -> tuple[UnavailableReason, str] | None:
     """Why this machine takes no new claim, the most basic cause first; None if it takes one."""
     status, spec = machine.status, machine.spec
@@ -88,8 +88,8 @@ def unavailable(
     if spec.process is not None and not settings.allow_process_machines:
         text = "process machines need an operator started with --allow-process-machines"
         return UnavailableReason.PROVIDER_NOT_ENABLED, text
-    if twin is not None:
-        return UnavailableReason.DUPLICATE, f"the same hardware as {twin}, which is older"
+    if double is not None:
+        return UnavailableReason.DUPLICATE, double
     if foreign is not None:
         text = f"occupied elsewhere: {foreign[0]}'s row says taken by {foreign[1]}"
         return UnavailableReason.OCCUPIED_ELSEWHERE, text
@@ -113,30 +113,6 @@ def is_overdue(machine: Machine, now: datetime, settings: Settings) -> bool:
     """Whether off should have been confirmed long ago: from then on its WHY says so."""
     late = timedelta(seconds=settings.cooldown + settings.wait_reason_every)
     return machine.status.since is not None and now >= machine.status.since + late
-
-
-def older_twin(machine: Machine, machines: Iterable[Machine]) -> str | None:
-    """The older Machine on the same cloud instance: only one of the two may be lent."""
-    aws = machine.spec.aws
-    if aws is None:
-        return None
-    mine = (machine.created, machine.name)
-    older = [(m.created, m.name) for m in machines if m.uid != machine.uid and m.spec.aws == aws]
-    return min((o for o in older if o < mine), default=(None, None))[1]
-
-
-def may_be_a_twins(machine: Machine, machines: Iterable[Machine]) -> bool:
-    """Whether what is on there may be by another Machine on the same instance.
-
-    The older one looks after what is nobody's; the younger has an eye for its own claims only.
-    """
-    aws = machine.spec.aws
-    if aws is None:
-        return False
-    twins = [m for m in machines if m.uid != machine.uid and m.spec.aws == aws]
-    if older_twin(machine, twins) is not None:
-        return True
-    return any(m.status.state in (MachineState.CLAIMED, MachineState.STOPPING) for m in twins)
 
 
 def _is_being_told(

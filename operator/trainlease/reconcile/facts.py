@@ -16,7 +16,7 @@ from trainlease.model.observed import MachineView, Power
 from trainlease.model.platform import Platform
 from trainlease.model.reasons import MachineState
 from trainlease.model.training_job import TrainingJob, lease_name
-from trainlease.plan import report, words
+from trainlease.plan import twins, words
 from trainlease.plan.job import JobFacts
 from trainlease.plan.leases import LeaseFacts
 from trainlease.plan.machine_facts import MachineFacts
@@ -57,7 +57,7 @@ class Facts:
             seen_on=claim in memory.started,
             off_for=memory.off_for(machine, tick),
             stood_for=memory.stood_for(machine, tick),
-            is_twins=report.may_be_a_twins(machine, self._context.store.machines.values()),
+            is_twins=twins.may_be_a_twins(machine, self._context.store.machines.values()),
             adoptable=None if machine.status.state else await self._adoptable(machine),
         )
 

@@ -15,7 +15,7 @@ from trainlease.model.platform import Platform
 from trainlease.model.settings import Settings
 from trainlease.model.training_job import TrainingJob
 from trainlease.plan import actions as act
-from trainlease.plan import claim, finalizers, job, leases, report, trainings
+from trainlease.plan import claim, finalizers, job, leases, report, trainings, twins
 from trainlease.plan.machine_facts import MachineFacts
 from trainlease.reconcile import metering
 from trainlease.reconcile.context import Context
@@ -107,7 +107,7 @@ class Looks:
             facts.view,
             self._context.now(),
             self._settings,
-            twin=report.older_twin(machine, self._context.store.machines.values()),
+            double=twins.double(machine, self._context.store.machines.values(), facts.view),
         )
         return action if said == machine.status else act.WriteMachine(machine, said)
 

@@ -11,7 +11,7 @@ from trainlease.model.platform import Platform
 from trainlease.model.reasons import WaitReason
 from trainlease.model.training_job import TrainingJob
 from trainlease.plan import actions as act
-from trainlease.plan import leases, ledger, placement, report, rows
+from trainlease.plan import leases, ledger, placement, report, rows, twins
 from trainlease.plan.placement import Candidate, Slot
 from trainlease.plan.waits import Wait
 from trainlease.reconcile.context import Context
@@ -122,13 +122,14 @@ class Placing:
         facts, slots = self._context.databases.facts(), []
         for machine in machines:
             known = self._context.databases.rows(machine)
+            view = self._context.memory.view(machine)
             barred = report.unavailable(
                 machine,
-                self._context.memory.view(machine),
+                view,
                 known,
                 now,
                 self._context.settings,
-                twin=report.older_twin(machine, machines),
+                double=twins.double(machine, machines, view),
             )
             reason, detail = barred or (None, "")
             slots.append(Slot(machine, reason, detail, placement.rowless(machine, facts, known)))

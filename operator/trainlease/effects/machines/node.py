@@ -78,7 +78,7 @@ class NodeProvider:
                 slot.boots.setdefault(pod.uid, node.boot)
         view = self._view(machine, slot, node)
         exits, troubles = _exits(machine, slot), _troubles(machine, slot, node)
-        return replace(view, exits=exits, troubles=troubles)
+        return replace(view, exits=exits, troubles=troubles, gpus=node.gpus)
 
     async def ensure_on(self, machine: Machine, workload: Workload) -> None:
         """The pod's name is the claim's: one that stands there was started before."""

@@ -6,13 +6,17 @@ A node's word is its kubelet's: while it is not Ready nobody knows what runs the
 from dataclasses import dataclass, field
 
 from trainlease.effects.kube.base import Body
+from trainlease.model import pods
 
 _OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 
 
 @dataclass(frozen=True)
 class Node:
-    """A node as it was seen last. `ready_since`: monotonic seconds, None while it is not Ready."""
+    """A node as it was seen last. `ready_since`: monotonic seconds, None while it is not Ready.
+
+    `gpus`: how many it has, taken or not; None where there is no node.
+    """
 
     name: str
     why_not: str = ""
@@ -20,6 +24,7 @@ class Node:
     boot: str = ""
     is_there: bool = True
     is_out_of_service: bool = False
+    gpus: int | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -52,10 +57,11 @@ def _read(name: str, body: Body, before: Node | None, tick: float) -> Node:
     ready = next((c for c in conditions if c["type"] == "Ready"), {})
     boot = (status.get("nodeInfo") or {}).get("bootID", "")
     taints = (body.get("spec") or {}).get("taints") or []
+    gpus = int((status.get("capacity") or {}).get(pods.GPU, 0))
     is_out = any(taint["key"] == _OUT_OF_SERVICE for taint in taints)
     if ready.get("status") != "True":
         why = ready.get("message") or ready.get("reason") or "it never was"
-        return Node(name, f"its node {name} is not Ready: {why}", None, boot, True, is_out)
+        return Node(name, f"its node {name} is not Ready: {why}", None, boot, True, is_out, gpus)
     since = before.ready_since if before and before.boot == boot else None
     why = f"its node {name} is out of service" if is_out else ""
-    return Node(name, why, tick if since is None else since, boot, True, is_out)
+    return Node(name, why, tick if since is None else since, boot, True, is_out, gpus)
