@@ -69,7 +69,7 @@ def a_slot(name: str, age: float = 0, gpus: int = 1, node: str = "srv-1") -> Mac
     ("says", "others", "gpus", "want"),
     [
         ("there is room", [a_slot("a", 9)], 2, None),
-        ("an older one takes the last", [a_slot("a", 9)], 1, "has 1 GPUs, and a come first"),
+        ("an older one takes the last", [a_slot("a", 9)], 1, "has 1 GPU, and a come first"),
         ("a younger one has to wait itself", [a_slot("z", -9)], 1, None),
         ("of two made at once the first by name", [a_slot("a")], 1, "and a come first"),
         ("older ones take two", [a_slot("a", 9, 2), a_slot("b", 8)], 3, "a and b come first"),

@@ -59,7 +59,8 @@ def _crowded_out(machine: Machine, machines: Iterable[Machine], gpus: int | None
         return None
     names = joined(name for count, name in older if count)
     taken = f", and {names} come first" if names else ""
-    return f"its node {slot.name} has {gpus} GPUs{taken}: it needs {slot.gpus} more"
+    has = "1 GPU" if gpus == 1 else f"{gpus} GPUs"
+    return f"its node {slot.name} has {has}{taken}: it needs {slot.gpus} more"
 
 
 def _age(machine: Machine) -> tuple[datetime, str]:
