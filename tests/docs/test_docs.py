@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from trainlease.model import annotations, machine
+from trainlease.model import annotations, machine, pods
 from trainlease.model.base import API_VERSION
 from trainlease.model.machine import Machine
 from trainlease.model.machine_lease import MachineLease
@@ -16,8 +16,10 @@ from trainlease.model.training_job import TrainingJob
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 KINDS = {kind.kind_name: kind for kind in (TrainingJob, MachineLease, Machine, Platform)}
-ANNOTATIONS = {a.name for a in annotations.ANNOTATIONS} | {machine.FINALIZER, API_VERSION}
-"""What a page may tell a person to use: annotations that the operator reads today."""
+LABELS = {pods.MACHINE, pods.JOB}
+ANNOTATIONS = {a.name for a in annotations.ANNOTATIONS} | {machine.FINALIZER, API_VERSION} | LABELS
+"""What a page may tell a person to use: annotations that the operator reads today, and the labels
+by which its pods are found."""
 
 
 def _title(page: Path) -> str:
