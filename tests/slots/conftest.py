@@ -21,6 +21,8 @@ SETTINGS = {
     "TRAINLEASE_STARTING_SHOWN_AFTER": "600",  # a slow test machine costs no write
 }
 MACHINES = ("gpu-1", "gpu-2")
+RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
+"""Every pod that the operator makes must pass the strictest Pod Security standard."""
 NOT_ROOT = {
     "spec": {
         "securityContext": {"runAsUser": 1000},
@@ -92,6 +94,7 @@ class _Sites:
             site = SlotSite(node.plane, root / "saturno.db", root / "training", node)
             self._replica = Replica(node.plane, root / "operator", settings=SETTINGS)
             self._site = furnish(site, *MACHINES)
+            node.plane.kubectl("label", "namespace", "saturno", RESTRICTED)
             self._replica.until_leader()
         return self._site
 
