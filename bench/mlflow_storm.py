@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 
 from simulator.loop import Process, VirtualLoop
 from trainlease.effects.gate import OpenGate
-from trainlease.effects.tracking.fake import WRITES, FakeApi, FakeMlflow
+from trainlease.effects.tracking.fake import FakeApi
+from trainlease.effects.tracking.fake_server import WRITES, FakeMlflow
 from trainlease.model import tracking as word
 from trainlease.model.errors import AnswerLost, TrainleaseError, Unavailable
 

@@ -3,6 +3,8 @@
 from mutants.mutant import mutant
 
 _RESULTS = "reconcile/results.py"
+_PROMOTING = "reconcile/promoting.py"
+_BEGUN = "effects/tracking/begun.py"
 _ONCE = "effects/tracking/exactly_once.py"
 
 MUTANTS = (
@@ -55,6 +57,7 @@ MUTANTS = (
         "runs-not-ended",
         "The run is ended with the attempt's true status.",
         (_ONCE, "        await self.api.end_run(run_id, status)\n", ""),
+        (_BEGUN, "            count += await _end(api, row, status)\n", "            pass\n"),
         within=40,
     ),
     mutant(
@@ -70,7 +73,7 @@ MUTANTS = (
     mutant(
         "promoted-while-a-move-may-land",
         "An alias is moved only once an earlier move, whoever sent it, has landed.",
-        (_RESULTS, "                self._wait_for_moves(model, state)\n", ""),
+        (_PROMOTING, "                self._wait_for_moves(model, state)\n", ""),
         needs=("set_alias lands late", "set_alias frozen before"),
         within=60,
     ),

@@ -18,7 +18,8 @@ from trainlease.effects.platforms.base import Database, Judge
 from trainlease.effects.tracking.api import Api
 from trainlease.effects.tracking.base import Tracker
 from trainlease.effects.tracking.exactly_once import ExactlyOnce
-from trainlease.effects.tracking.fake import FakeApi, FakeMlflow
+from trainlease.effects.tracking.fake import FakeApi
+from trainlease.effects.tracking.fake_server import FakeMlflow
 from trainlease.model.errors import TrainleaseError
 from trainlease.model.machine import Machine
 from trainlease.model.observed import (

@@ -7,7 +7,7 @@ from simulator.fields import status_of
 from simulator.scenario import HOLDS
 from simulator.world import World
 from trainlease.effects.tracking.api import RunRow, VersionRow
-from trainlease.effects.tracking.fake import FakeMlflow
+from trainlease.effects.tracking.fake_server import FakeMlflow
 from trainlease.model import tracking as word
 from trainlease.model.observed import ModelState, ModelVersion, RunInfo
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
 
-from trainlease.effects.tracking.fake import WRITES
+from trainlease.effects.tracking.fake_server import WRITES
 
 
 class Fault(StrEnum):

@@ -34,7 +34,7 @@ from simulator.scenario import Behaviour, Scenario
 from simulator.weather import Call, Weather
 from trainlease.effects.kube.fake import ADMIN, COLLECTOR, FakeKube
 from trainlease.effects.machines.fake_world import Course, FakeMachines, Flavour, PowerChange, Who
-from trainlease.effects.tracking.fake import FakeMlflow
+from trainlease.effects.tracking.fake_server import FakeMlflow
 from trainlease.model import tracking as word
 from trainlease.model.errors import NotFound, TrainleaseError
 from trainlease.model.observed import Workload

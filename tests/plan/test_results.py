@@ -15,7 +15,7 @@ from trainlease.plan import results as plan
 from trainlease.plan.promotion import Promotion, PromotionReason
 
 RULE = {"metric": "f1", "evalData": "holdout-3"}
-VERSION = ModelVersion("saturno.caries", 14, "run-1", True, {"f1": 0.884}, "holdout-3")
+VERSION = ModelVersion("saturno.caries", 14, "run-1", True, {"f1": 0.884}, "holdout-3", signed=True)
 BETTER = Promotion(True, PromotionReason.BETTER, "promoted over v13: f1 0.884 > 0.871")
 
 
@@ -151,11 +151,14 @@ def test_a_failed_job_keeps_its_reason_for_people() -> None:
 
 
 def test_a_success_that_logged_no_model_says_so() -> None:
-    status = plan.recorded(a_finished_job(promote=None), plan.Results(), at(60))
+    job = a_finished_job(promote=None)
+    lack = plan.lacking(job, plan.Results(), PromotionReason.NO_MODEL, "none was logged")
+    status = plan.recorded(job, lack, at(60))
     found = cond.get(status.conditions, JobCondition.RESULTS_RECORDED)
 
     assert found is not None
-    assert found.message == "attempt 1 in the experiment saturno.caries, no model"
+    assert (found.status, found.reason) == ("False", "NoModel")
+    assert found.message == "attempt 1 in the experiment saturno.caries; none was logged"
     assert cond.get(status.conditions, JobCondition.PROMOTED) is None
 
 

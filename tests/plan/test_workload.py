@@ -30,6 +30,7 @@ def test_params_are_there_as_json_and_one_by_one() -> None:
     assert env["TRAINLEASE_PARAM_OPT_BETA_1"] == "1"
     assert env["TRAINLEASE_ATTEMPT"] == "2"
     assert (env["MLFLOW_RUN_ID"], env["MLFLOW_TRACKING_URI"]) == ("r1", "http://mlflow")
+    assert json.loads(env["MLFLOW_RUN_CONTEXT"]) == {"trainlease.handed": "r1"}
 
 
 def test_the_jobs_own_variables_come_on_top() -> None:

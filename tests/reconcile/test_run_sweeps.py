@@ -5,6 +5,7 @@ from tests.reconcile.tracked import (
     Bench,
     a_success,
     in_virtual_time,
+    nobody_is_gone,
 )
 
 from trainlease.model.observed import RunStatus
@@ -56,3 +57,14 @@ async def test_the_sweep_leaves_other_clusters_runs_alone(bench: Bench) -> None:
     await bench.results.sweep(all_are_gone)
 
     assert bench.server.runs[run_id].status is RunStatus.RUNNING
+
+
+@in_virtual_time
+async def test_the_sweep_ends_again_what_a_client_opened_after_its_end(bench: Bench) -> None:
+    job = a_success()
+    run_id = await bench.run_of(job)
+    await bench.recorded(job)
+    bench.server.begin_again(run_id)
+    await bench.results.sweep(nobody_is_gone)
+
+    assert bench.server.runs[run_id].status is RunStatus.FINISHED

@@ -19,7 +19,8 @@ from trainlease.effects.machines.fake import FakeProvider
 from trainlease.effects.machines.fake_world import Course, FakeMachines
 from trainlease.effects.platforms.base import Database
 from trainlease.effects.platforms.fake import FakeDatabase
-from trainlease.effects.tracking.fake import FakeMlflow, FakeTracker
+from trainlease.effects.tracking.fake import FakeTracker
+from trainlease.effects.tracking.fake_server import FakeMlflow
 from trainlease.model.observed import RowState, TrainingWord, Workload
 from trainlease.model.platform import Platform
 from trainlease.model.settings import Settings

@@ -8,7 +8,8 @@ from typing import Any
 from tests.builders import NOW, a_job, an_attempt
 
 from simulator.loop import VirtualClock, VirtualLoop, run
-from trainlease.effects.tracking.fake import Call, FakeMlflow, FakeTracker
+from trainlease.effects.tracking.fake import FakeTracker
+from trainlease.effects.tracking.fake_server import Call, FakeMlflow
 from trainlease.model import conditions as cond
 from trainlease.model.errors import AnswerLost, NotLeader, Unavailable
 from trainlease.model.reasons import Cause, JobCondition, JobState, Outcome

@@ -21,7 +21,7 @@ from trainlease.model.observed import ModelState, NewRun, RunInfo
 
 PARTS = 16
 """So that processes can share the towns."""
-FEW = range(60)
+FEW = range(150)
 
 
 @pytest.fixture(autouse=True)

@@ -190,7 +190,8 @@ async def test_two_hundred_attempts_leave_one_run_one_version_and_one_promotion_
 
     assert all(rule.caught for rule in site.dropped)
     assert site.late
-    runs = await calm.api.search_runs(await calm.api.experiment_ids(), {word.CLUSTER: site.cluster})
+    everywhere = list(await calm.api.experiments())
+    runs = await calm.api.search_runs(everywhere, {word.CLUSTER: site.cluster})
     assert Counter(run.tags[word.JOB_UID] for run in runs) == Counter(list(site.jobs))
     assert {(run.status, run.tags[word.STATE]) for run in runs} == {
         (RunStatus.FINISHED, word.ENDED)

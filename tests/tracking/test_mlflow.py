@@ -6,8 +6,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 from tests.tracking.world import new_run
 
 from bed import MLflow
@@ -136,6 +138,22 @@ async def test_an_answer_that_is_no_success_says_what_to_do(
 
     with pytest.raises(want, match=says):
         await asked(f"http://127.0.0.1:{another_server.server_port}")
+
+
+async def test_a_run_with_too_many_folders_is_not_searched_for_a_model_without_end(
+    mlflow_server: MLflow, tmp_path: Path
+) -> None:
+    tracker = MlflowTracker(mlflow_server.url)
+    run_id = (await tracker.ensure_run(new_run())).run_id
+    for number in range(60):
+        (tmp_path / f"epoch-{number}").mkdir()
+        (tmp_path / f"epoch-{number}" / "image.txt").write_text("x")
+    client = MlflowClient(mlflow_server.url)
+    await asyncio.to_thread(client.log_artifacts, run_id, str(tmp_path))
+
+    with pytest.raises(BadSpec, match=r"more than 50 folders.*log_model"):
+        await tracker.ensure_version("saturno.many", run_id, {})
+    await tracker.close()
 
 
 def test_mlflow_is_not_imported_before_it_is_needed() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -14,7 +15,9 @@ from bed import MLflow
 from trainlease.effects.clock import SystemClock
 from trainlease.effects.tracking.mlflow import MlflowTracker
 from trainlease.model import conditions as cond
+from trainlease.model import tracking as word
 from trainlease.model.errors import Unavailable
+from trainlease.model.observed import RunStatus
 from trainlease.model.reasons import Cause, JobCondition, JobState
 from trainlease.model.training_job import TrainingJob, TrainingJobStatus
 from trainlease.plan import workload
@@ -30,6 +33,21 @@ with mlflow.start_run():
     mlflow.log_param("epochs", 20)
     mlflow.log_metric("accuracy", model.score(images[300:] / 16, digits[300:]))
     mlflow.sklearn.log_model(model, name="classifier", pip_requirements=["scikit-learn"])
+"""
+STRAYS = """
+import mlflow
+with mlflow.start_run():
+    pass
+mlflow.set_experiment("%s")
+with mlflow.start_run():
+    mlflow.log_metric("accuracy", 0.9)
+"""
+KILLED = """
+import os, signal
+import mlflow
+with mlflow.start_run():
+    with mlflow.start_run(nested=True):
+        os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
@@ -89,9 +107,11 @@ def succeeded(job: TrainingJob) -> TrainingJob:
     return job.model_copy(update={"status": status})
 
 
-def train(server: MLflow, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def train(
+    server: MLflow, env: Mapping[str, str], program: str = TRAIN
+) -> subprocess.CompletedProcess[str]:
     """A small real training, in the environment that its container would have."""
-    command = [str(server.python), "-c", TRAIN]
+    command = [str(server.python), "-c", program]
     return subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True)
 
 
@@ -114,6 +134,40 @@ async def test_a_real_training_becomes_production(process: Process, mlflow_serve
     assert (state.production.run_id, state.production.ready) == (run_id, True)
 
 
+async def test_a_training_that_begins_a_run_of_its_own_is_told_where_its_metric_went(
+    process: Process, mlflow_server: MLflow
+) -> None:
+    job, other = a_running_job(a_model()), f"own-{uuid4().hex[:8]}"
+    env = workload.environment(job, 1, await process.run_of(job), mlflow_server.url)
+    trained = await asyncio.to_thread(train, mlflow_server, env, STRAYS % other)
+    assert trained.returncode == 0, trained.stderr
+    status = await process.recorded(succeeded(job))
+
+    promoted = cond.get(status.conditions, JobCondition.PROMOTED)
+    assert promoted is not None
+    assert promoted.reason == "NoModel"
+    assert f"(experiment {other}: accuracy) instead of the one it was handed" in promoted.message
+
+
+async def test_of_a_killed_training_neither_its_run_nor_a_nested_one_is_left_running(
+    process: Process, mlflow_server: MLflow
+) -> None:
+    job = a_running_job(a_model())
+    run_id = await process.run_of(job)
+    env = workload.environment(job, 1, run_id, mlflow_server.url)
+    trained = await asyncio.to_thread(train, mlflow_server, env, KILLED)
+    assert trained.returncode == -signal.SIGKILL, trained.stderr
+    attempts = (an_attempt(1, Cause.RUNNING_LIMIT),)
+    status = job.status.but(state=JobState.FAILED, finished=NOW, attempts=attempts)
+    await process.recorded(job.model_copy(update={"status": status}))
+
+    client = process.tracker.api
+    everywhere = list(await client.experiments())
+    (nested,) = await client.search_runs(everywhere, {word.PARENT: run_id})
+    assert nested.status is RunStatus.KILLED
+    assert (await client.run(run_id)).status is RunStatus.KILLED
+
+
 async def test_a_server_that_was_away_loses_nothing(
     process: Process, mlflow_server: MLflow
 ) -> None:
@@ -125,10 +179,10 @@ async def test_a_server_that_was_away_loses_nothing(
     mlflow_server.restart()
     status = await process.recorded(succeeded(job))
 
-    promoted = cond.get(status.conditions, JobCondition.PROMOTED)
-    assert promoted is not None
-    assert promoted.reason == "NoModel"
-    assert cond.is_true(status.conditions, JobCondition.RESULTS_RECORDED)
+    for kind in (JobCondition.RESULTS_RECORDED, JobCondition.PROMOTED):
+        said = cond.get(status.conditions, kind)
+        assert said is not None
+        assert said.reason == "NoModel"
 
 
 async def test_jobs_of_one_model_that_end_at_once_get_a_version_each_and_the_best_wins(

@@ -2,7 +2,10 @@
 
 import asyncio
 import itertools
+import json
+import tempfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -10,7 +13,8 @@ import requests
 from mlflow import MlflowClient
 
 from trainlease.effects.tracking.exactly_once import ExactlyOnce
-from trainlease.effects.tracking.fake import FakeMlflow, FakeTracker
+from trainlease.effects.tracking.fake import FakeTracker
+from trainlease.effects.tracking.fake_server import FakeMlflow
 from trainlease.effects.tracking.mlflow import MlflowTracker
 from trainlease.model import tracking as word
 from trainlease.model.observed import NewRun
@@ -26,8 +30,28 @@ class World(Protocol):
     def tracker(self) -> ExactlyOnce: ...
 
     async def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None: ...
-    async def log_model(self, run_id: str, name: str = "model", *, ready: bool = True) -> None: ...
-    async def log_classic_model(self, run_id: str, folder: str = "model") -> None: ...
+    async def log_model(
+        self, run_id: str, name: str = "model", *, ready: bool = True, signed: bool = True
+    ) -> None: ...
+    async def log_loose_model(self, handed: str, name: str = "model") -> None:
+        """As a training does that was handed this run, outside of any run."""
+        ...
+
+    async def log_classic_model(
+        self, run_id: str, folder: str = "model", *, noted: bool = True, signed: bool = True
+    ) -> None:
+        """As a client of MLflow 2 does; by hand if it is not `noted`."""
+        ...
+
+    async def begin(self, experiment: str, handed: str, parent: str | None = None) -> str:
+        """As a training's second `start_run`: a run beside the one that it was handed."""
+        ...
+
+    async def begin_again(self, run_id: str) -> None:
+        """As a client that resumes it."""
+        ...
+
+    async def status(self, run_id: str) -> str: ...
     async def finish(self, run_id: str) -> None: ...
     async def delete_run(self, run_id: str) -> None: ...
     async def twin(self, run_id: str) -> str:
@@ -79,11 +103,27 @@ class FakeWorld:
     async def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
         self.server.log_metrics(run_id, metrics)
 
-    async def log_model(self, run_id: str, name: str = "model", *, ready: bool = True) -> None:
-        self.server.log_model(run_id, name, ready=ready)
+    async def log_model(
+        self, run_id: str, name: str = "model", *, ready: bool = True, signed: bool = True
+    ) -> None:
+        self.server.log_model(run_id, name, ready=ready, signed=signed)
 
-    async def log_classic_model(self, run_id: str, folder: str = "model") -> None:
-        self.server.log_classic_model(run_id, folder)
+    async def log_loose_model(self, handed: str, name: str = "model") -> None:
+        self.server.log_loose_model(handed, name)
+
+    async def log_classic_model(
+        self, run_id: str, folder: str = "model", *, noted: bool = True, signed: bool = True
+    ) -> None:
+        self.server.log_classic_model(run_id, folder, noted=noted, signed=signed)
+
+    async def begin(self, experiment: str, handed: str, parent: str | None = None) -> str:
+        return self.server.begin(experiment, handed, parent)
+
+    async def begin_again(self, run_id: str) -> None:
+        self.server.begin_again(run_id)
+
+    async def status(self, run_id: str) -> str:
+        return self.server.runs[run_id].status
 
     async def finish(self, run_id: str) -> None:
         self.server.finish(run_id)
@@ -145,7 +185,9 @@ class MlflowWorld:
         for name, value in metrics.items():
             await self._do(self._client.log_metric, run_id, name, value)
 
-    async def log_model(self, run_id: str, name: str = "model", *, ready: bool = True) -> None:
+    async def log_model(
+        self, run_id: str, name: str = "model", *, ready: bool = True, signed: bool = True
+    ) -> None:
         run = await self._do(self._client.get_run, run_id)
         made = await self._do(
             self._client.create_logged_model,
@@ -154,10 +196,39 @@ class MlflowWorld:
             source_run_id=run_id,
         )
         if ready:
+            with tempfile.TemporaryDirectory() as folder:
+                (Path(folder) / "MLmodel").write_text(_mlmodel(signed))
+                await self._do(self._client.log_model_artifacts, made.model_id, folder)
             await self._do(self._client.finalize_logged_model, made.model_id, "READY")
 
-    async def log_classic_model(self, run_id: str, folder: str = "model") -> None:
-        await self._do(self._client.log_text, run_id, "flavors: {}", f"{folder}/MLmodel")
+    async def log_loose_model(self, handed: str, name: str = "model") -> None:
+        run = await self._do(self._client.get_run, handed)
+        tags, experiment = {word.HANDED: handed}, run.info.experiment_id
+        await self._do(self._client.create_logged_model, experiment, name=name, tags=tags)
+
+    async def log_classic_model(
+        self, run_id: str, folder: str = "model", *, noted: bool = True, signed: bool = True
+    ) -> None:
+        await self._do(self._client.log_text, run_id, _mlmodel(signed), f"{folder}/MLmodel")
+        if noted:
+            tags = (await self._do(self._client.get_run, run_id)).data.tags
+            before = json.loads(tags.get(word.LOGGED_FOLDERS, "[]"))
+            note = json.dumps([*before, {"run_id": run_id, "artifact_path": folder}])
+            await self._do(self._client.set_tag, run_id, word.LOGGED_FOLDERS, note)
+
+    async def begin(self, experiment: str, handed: str, parent: str | None = None) -> str:
+        found = await self._do(self._client.get_experiment_by_name, experiment)
+        number = found.experiment_id if found else None
+        if number is None:
+            number = await self._do(self._client.create_experiment, experiment)
+        tags = {word.HANDED: handed} | ({word.PARENT: parent} if parent else {})
+        return str((await self._do(self._client.create_run, number, tags=tags)).info.run_id)
+
+    async def begin_again(self, run_id: str) -> None:
+        await self._do(self._client.update_run, run_id, "RUNNING")
+
+    async def status(self, run_id: str) -> str:
+        return str((await self._do(self._client.get_run, run_id)).info.status)
 
     async def finish(self, run_id: str) -> None:
         await self._do(self._client.set_terminated, run_id)
@@ -227,3 +298,9 @@ class MlflowWorld:
 
     async def _do(self, function: Callable[..., Any], *args: Any, **more: Any) -> Any:
         return await asyncio.to_thread(function, *args, **more)
+
+
+def _mlmodel(signed: bool) -> str:
+    """What a flavor writes about its model, as far as it matters here."""
+    signature = "signature:\n  inputs: '[]'\n  outputs: null\n"
+    return "flavors: {}\n" + (signature if signed else "")

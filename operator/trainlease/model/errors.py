@@ -12,7 +12,8 @@ TrainleaseError
     ├── SchemaInvalid  a database lacks a table, column, grant or row
     ├── Forbidden      credentials or rights are missing
     └── BadSpec        the object asks for something that cannot be
-        └── ImageMissing  what it is to run is not there
+        ├── ImageMissing   what it is to run is not there
+        └── SeveralModels  a run logged more than one model
 
 Restored            (no port's error) this process knows what never was: end it
 
@@ -74,6 +75,10 @@ class BadSpec(NeedsPerson):
 
 class ImageMissing(BadSpec):
     """The image of a training is not there; the message says which are, or where to put it."""
+
+
+class SeveralModels(BadSpec):
+    """A run logged several models, and which one is meant only a person can say."""
 
 
 class Restored(Exception):

@@ -309,11 +309,25 @@ class RunInfo:
 
 
 @dataclass(frozen=True)
+class Stray:
+    """A run that a training began beside the one it was handed, and that is not nested in it.
+
+    Or, with an empty `run_id`, models that it logged to no run. `experiment` is its name.
+    """
+
+    run_id: str
+    experiment: str
+    metrics: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ModelVersion:
     """One version of a registered model, with what promotion needs of its run.
 
     `was_promoted`: the rule has made it Production, now or once. `reason` is the sentence
-    that was last stored on it.
+    that was last stored on it. `signed` is whether it has a signature; None where that cannot be
+    read.
     """
 
     model: str
@@ -326,6 +340,7 @@ class ModelVersion:
     was_promoted: bool = False
     job_uid: str = ""
     reason: str = ""
+    signed: bool | None = None
 
 
 @dataclass(frozen=True)

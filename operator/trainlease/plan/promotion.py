@@ -31,6 +31,7 @@ class PromotionReason(StrEnum):
     NOT_SUCCEEDED = "NotSucceeded"
     RUN_DELETED = "RunDeleted"
     NO_MODEL = "NoModel"
+    SEVERAL_MODELS = "SeveralModels"
     NOT_REGISTERED = "NotRegistered"
     ALREADY = "AlreadyProduction"
     METRIC_MISSING = "MetricMissing"

@@ -6,18 +6,18 @@ what the columns WHY and MODEL say of a promotion go out in one write.
 """
 
 import posixpath
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from trainlease.model import conditions as cond
 from trainlease.model import tracking as word
 from trainlease.model.base import joined
-from trainlease.model.observed import Exit, ModelVersion, NewRun, RunStatus
+from trainlease.model.observed import Exit, ModelVersion, NewRun, RunStatus, Stray
 from trainlease.model.reasons import JobCondition, JobState, Outcome
 from trainlease.model.training_job import Attempt, TrainingJob, TrainingJobStatus
 from trainlease.plan.promotion import Promotion, PromotionReason, is_finite, without_version
-from trainlease.plan.workload import experiment, registered_model
+from trainlease.plan.workload import experiment
 
 MOST_METRICS = 100
 """How many metrics an attempt's record keeps; MLflow has them all."""
@@ -30,6 +30,23 @@ NOT_CONFIGURED = "NotConfigured"
 NOT_CONFIGURED_SAYS = (
     "no MLflow server is configured: start the operator with TRAINLEASE_TRACKING_URI"
 )
+
+_NAMES_SHOWN = 5
+_FOR_GOOD = frozenset(
+    reason.value
+    for reason in (
+        PromotionReason.RUN_DELETED,
+        PromotionReason.NO_MODEL,
+        PromotionReason.SEVERAL_MODELS,
+        PromotionReason.NOT_REGISTERED,
+    )
+)
+"""Reasons of ResultsRecorded=False that no later look can mend."""
+_SIGNATURE = {
+    True: "",
+    False: " without a signature (log it with signature=infer_signature(...))",
+    None: " (whether it has a signature could not be read)",
+}
 
 _STATUS = {
     Outcome.SUCCEEDED: RunStatus.FINISHED,
@@ -47,13 +64,15 @@ class Results:
     """What was found and done in MLflow for a job that has finished.
 
     `metrics` by attempt number. `promotion` is None where the job names no rule. `notes` are
-    sentences about what could not be recorded for good (a run that a person deleted).
+    sentences about what could not be recorded for good (a run that a person deleted), and about
+    what was logged elsewhere. `lack` says why there is no version of a model that the job names.
     """
 
     metrics: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     version: ModelVersion | None = None
     promotion: Promotion | None = None
     notes: tuple[str, ...] = ()
+    lack: PromotionReason | None = None
 
 
 def new_run(job: TrainingJob, number: int, cluster: str) -> NewRun:
@@ -135,9 +154,38 @@ def unpromoted(job: TrainingJob, reason: PromotionReason, text: str) -> Promotio
     return without_version(reason, text) if job.spec.promote else None
 
 
+def lacking(job: TrainingJob, found: Results, reason: PromotionReason, text: str) -> Results:
+    """The results of a success without the version that it was to bring, for this reason."""
+    notes = found.notes if text in found.notes else (*found.notes, text)
+    return replace(found, promotion=unpromoted(job, reason, text), notes=notes, lack=reason)
+
+
+def may_be_elsewhere(job: TrainingJob, found: Results) -> bool:
+    """Whether a success lacks what its training may have logged to another run."""
+    last = job.status.last_attempt
+    if job.status.state is not JobState.SUCCEEDED or last is None:
+        return False
+    if found.lack is not None:
+        return found.lack is PromotionReason.NO_MODEL
+    missing = found.promotion and found.promotion.reason is PromotionReason.METRIC_MISSING
+    return bool(missing) or not found.metrics.get(last.number, last.metrics)
+
+
+def with_strays(found: Results, strays: Sequence[Stray]) -> Results:
+    """The results, and where the training logged what is missing."""
+    if not strays:
+        return found
+    text = _elsewhere(strays)
+    verdict = found.promotion
+    if verdict is not None:
+        verdict = replace(verdict, sentence=f"{verdict.sentence}; {text}")
+    return replace(found, promotion=verdict, notes=(*found.notes, text))
+
+
 def is_recorded(job: TrainingJob) -> bool:
     """Whether nothing is left to do: the condition says so, also to a new operator."""
-    return cond.is_true(job.status.conditions, JobCondition.RESULTS_RECORDED)
+    said = cond.get(job.status.conditions, JobCondition.RESULTS_RECORDED)
+    return said is not None and (said.is_true or said.reason in _FOR_GOOD)
 
 
 def is_known_unconfigured(job: TrainingJob) -> bool:
@@ -153,14 +201,14 @@ def recorded(job: TrainingJob, results: Results, now: datetime) -> TrainingJobSt
         found = results.metrics.get(attempt.number, {})
         kept = kept_metrics(job, {**attempt.metrics, **found})
         status = status.with_attempt(attempt.but(metrics=kept))
-    said = _with(
-        job, status, JobCondition.RESULTS_RECORDED, True, RECORDED, _what(job, results), now
-    )
+    lack = results.lack
+    reason, text = lack.value if lack else RECORDED, _what(job, results)
+    said = _with(job, status, JobCondition.RESULTS_RECORDED, lack is None, reason, text, now)
     if results.version is not None:
         said = said.but(model=f"{results.version.model}/{results.version.version}")
     promotion = results.promotion
     if promotion is None:
-        return said
+        return said.but(why=f"not registered: {'; '.join(results.notes)}"[:1024]) if lack else said
     if status.state is JobState.SUCCEEDED:
         said = said.but(why=promotion.sentence[:1024])
     return _with(
@@ -192,9 +240,30 @@ def _what(job: TrainingJob, results: Results) -> str:
     text = f"{attempts} in the experiment {experiment(job)}"
     if results.version is not None:
         text += f", the model as {results.version.model}/{results.version.version}"
-    elif registered_model(job) and job.status.state is JobState.SUCCEEDED:
-        text += ", no model"
+        text += _SIGNATURE[results.version.signed]
     return "; ".join((text, *results.notes))
+
+
+def _elsewhere(strays: Sequence[Stray]) -> str:
+    """Where a training logged, and how it gets to the run that it was handed."""
+    runs = [_named(stray) for stray in strays if stray.run_id]
+    loose = [name for stray in strays if not stray.run_id for name in stray.models]
+    said = []
+    if runs:
+        said.append(
+            f"it logged to run {joined(runs)} instead of the one it was handed: call "
+            "mlflow.start_run() once, and set no experiment"
+        )
+    if loose:
+        said.append(f"it logged {joined(loose)} to no run: log it after mlflow.start_run()")
+    return "; ".join(said)
+
+
+def _named(stray: Stray) -> str:
+    """`4f2a (experiment Default: val_f1, model classifier)`."""
+    shown = [*stray.metrics[:_NAMES_SHOWN], *(f"model {name}" for name in stray.models)]
+    inside = f": {', '.join(shown)}" if shown else ""
+    return f"{stray.run_id} (experiment {stray.experiment}{inside})"
 
 
 def _with(

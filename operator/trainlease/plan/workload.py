@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
+from trainlease.model import tracking as word
 from trainlease.model.machine import Machine
 from trainlease.model.observed import Workload
 from trainlease.model.platform import Platform
@@ -33,7 +34,13 @@ def environment(
         text = value if isinstance(value, str) else json.dumps(value)
         env[f"TRAINLEASE_PARAM_{_NOT_NAME.sub('_', name.upper())}"] = text
     if run_id and tracking_uri:
-        env |= {"MLFLOW_RUN_ID": run_id, "MLFLOW_TRACKING_URI": tracking_uri}
+        # The client's tags for whatever it begins: so runs beside this one are found again.
+        context = json.dumps({word.HANDED: run_id})
+        env |= {
+            "MLFLOW_RUN_ID": run_id,
+            "MLFLOW_RUN_CONTEXT": context,
+            "MLFLOW_TRACKING_URI": tracking_uri,
+        }
     return {**env, **spec.env}
 
 

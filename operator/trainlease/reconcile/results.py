@@ -24,24 +24,23 @@ from trainlease.effects.metrics import catalog
 from trainlease.effects.metrics.base import Metrics
 from trainlease.effects.tracking.base import Tracker
 from trainlease.model import tracking as word
-from trainlease.model.base import joined
 from trainlease.model.errors import (
     BadSpec,
-    Conflict,
     NeedsPerson,
     NotFound,
     NotLeader,
+    SeveralModels,
     TrainleaseError,
     Unavailable,
 )
-from trainlease.model.observed import Exit, ModelState, ModelVersion, NewRun, RunStatus
+from trainlease.model.observed import Exit, NewRun, RunStatus
 from trainlease.model.reasons import Cause, JobState, Outcome
 from trainlease.model.settings import Settings
 from trainlease.model.training_job import Attempt, TrainingJob, TrainingJobStatus
 from trainlease.plan import results as plan
-from trainlease.plan.promotion import Promotion, decide
 from trainlease.plan.promotion import PromotionReason as Reason
 from trainlease.plan.workload import registered_model
+from trainlease.reconcile.promoting import Promoting
 from trainlease.reconcile.tracking_line import TrackingLine
 
 Answer = TypeVar("Answer")
@@ -55,10 +54,6 @@ AttemptId = tuple[str, int]
 
 REFUSED = "Refused"
 _PERSON_DELAY = 60.0
-_JUDGE_TRIES = 3
-_LATEST = 30.0
-"""Seconds until a request that nobody waits for any more has landed, if MLflow answers others: it
-is sent within three times a request's patience (effects.tracking.mlflow), or never."""
 log = structlog.get_logger(__name__)
 
 
@@ -97,7 +92,7 @@ class Results:
         self._not_before: dict[str, float] = {}
         self._refused: dict[str, None] = {}
         self._models: dict[str, asyncio.Lock] = {}
-        self._begun: dict[str, dict[int, float]] = {}
+        self._promoting = Promoting(self._ask, clock, lambda: self._server)
 
     @property
     def trouble(self) -> str | None:
@@ -201,6 +196,8 @@ class Results:
         # MLflow itself says which: the job of a late twin may be gone, or go on since a restore.
         for model in await self._ask(self._server.models, self.cluster):
             await self._ask(self._server.mirror, model)
+        if again := await self._ask(self._server.end_again, self.cluster):
+            log.info("runs that were set otherwise after their end are ended again", runs=again)
 
     async def close(self) -> None:
         """End what is under way in the background."""
@@ -290,6 +287,14 @@ class Results:
     # -- a finished job's version ----------------------------------------------------------------
 
     async def _results(self, job: TrainingJob) -> plan.Results:
+        found = await self._with_version(job)
+        last = job.status.last_attempt
+        if last is None or not plan.may_be_elsewhere(job, found):
+            return found
+        strays = await self._ask(self._server.strays, await self._run_of(job, last.number))
+        return plan.with_strays(found, strays)
+
+    async def _with_version(self, job: TrainingJob) -> plan.Results:
         numbers = [a.number for a in job.status.attempts]
         metrics = {n: self._ended[job.uid, n] for n in numbers if (job.uid, n) in self._ended}
         notes = tuple(self._gone[job.uid, n] for n in numbers if (job.uid, n) in self._gone)
@@ -300,14 +305,15 @@ class Results:
         if job.status.state is not JobState.SUCCEEDED or last is None:
             no = plan.unpromoted(job, Reason.NOT_SUCCEEDED, "the job did not succeed")
             return replace(found, promotion=no)
-        if gone := self._gone.get((job.uid, last.number)):
-            return replace(found, promotion=plan.unpromoted(job, Reason.RUN_DELETED, gone))
         try:
+            if gone := self._gone.get((job.uid, last.number)):
+                return plan.lacking(job, found, Reason.RUN_DELETED, gone)
             async with self._models.setdefault(model, asyncio.Lock()):
                 return await self._registered(job, last, model, found)
+        except SeveralModels as error:
+            return plan.lacking(job, found, Reason.SEVERAL_MODELS, str(error))
         except BadSpec as error:
-            no = plan.unpromoted(job, Reason.NOT_REGISTERED, str(error))
-            return replace(found, promotion=no, notes=(*notes, str(error)))
+            return plan.lacking(job, found, Reason.NOT_REGISTERED, str(error))
 
     async def _registered(
         self, job: TrainingJob, last: Attempt, model: str, found: plan.Results
@@ -316,41 +322,10 @@ class Results:
         tags = plan.version_tags(job, last.number, self.cluster, found.metrics[last.number])
         version = await self._ask(self._server.ensure_version, model, run_id, tags)
         if version is None:
-            no = plan.unpromoted(job, Reason.NO_MODEL, plan.NO_MODEL_SAYS)
-            return replace(found, promotion=no)
-        return replace(found, version=version, promotion=await self._judge(job, version))
-
-    async def _judge(self, job: TrainingJob, version: ModelVersion) -> Promotion | None:
-        """Decide, and do it; again where somebody moved the alias in between."""
-        if job.spec.promote is None:
-            return None
-        model, number = version.model, version.version
-        for _ in range(_JUDGE_TRIES):
-            state = await self._ask(self._server.model_state, model)
-            verdict = decide(job.spec.promote, version, state)
-            over = state.production.version if state.production else None
-            if not verdict.promoted:
-                reason = {word.REASON: verdict.sentence}
-                await self._ask(self._server.describe, model, number, reason)
-                return verdict
-            if verdict.reason is not Reason.ALREADY:
-                self._wait_for_moves(model, state)
-                self._begun[model].pop(number, None)
-            with suppress(Conflict):
-                await self._ask(self._server.promote, model, number, over, verdict.sentence)
-                return verdict
-        raise Conflict(f"the alias production of {model} moves too often")
-
-    def _wait_for_moves(self, model: str, state: ModelState) -> None:
-        """Unavailable while an earlier move of the alias may land after one that is sent now.
-
-        Whoever sent it, it has landed so long after MLflow was first seen to answer again.
-        """
-        now, known = self._clock.monotonic(), self._begun.get(model, {})
-        seen = self._begun[model] = {v: known.get(v, now) for v in state.begun}
-        late = [f"v{version}" for version, since in seen.items() if now < since + _LATEST]
-        if late:
-            raise Unavailable(f"the alias production of {model} may yet move to {joined(late)}")
+            return plan.lacking(job, found, Reason.NO_MODEL, plan.NO_MODEL_SAYS)
+        rule = job.spec.promote
+        verdict = await self._promoting.judge(rule, version) if rule else None
+        return replace(found, version=version, promotion=verdict)
 
     # -- MLflow away, and back -------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ a delay that doubles; the others are refused at once (Unavailable). Not in here:
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 from trainlease.effects.clock import Clock
 from trainlease.model.errors import Forbidden, TrainleaseError, Unavailable
@@ -16,6 +16,14 @@ from trainlease.reconcile.breaker import Breaker
 
 Answer = TypeVar("Answer")
 Asked = ParamSpec("Asked")
+
+
+class Ask(Protocol):
+    """Asks the tracker: one of its verbs, with the verb's own arguments."""
+
+    async def __call__(
+        self, verb: Callable[Asked, Awaitable[Answer]], *args: Asked.args, **more: Asked.kwargs
+    ) -> Answer: ...
 
 
 class TrackingLine:

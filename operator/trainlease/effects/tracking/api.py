@@ -63,8 +63,8 @@ class Api(Protocol):
         """None if there is none of this name; BadSpec if it was deleted (its name stays taken)."""
         ...
 
-    async def experiment_ids(self) -> Sequence[str]:
-        """All experiments that are not deleted."""
+    async def experiments(self) -> Mapping[str, str]:
+        """Names by id of all experiments that are not deleted."""
         ...
 
     async def create_experiment(self, name: str) -> None: ...
@@ -72,9 +72,14 @@ class Api(Protocol):
     async def create_run(self, experiment_id: str, name: str, tags: Mapping[str, str]) -> None: ...
 
     async def search_runs(
-        self, experiment_ids: Sequence[str], tags: Mapping[str, str]
+        self,
+        experiment_ids: Sequence[str],
+        tags: Mapping[str, str | None],
+        *,
+        status: RunStatus | None = None,
+        status_not: RunStatus | None = None,
     ) -> Sequence[RunRow]:
-        """The runs with all of these tags that are not deleted."""
+        """The runs with all of these tags that are not deleted; None is any value."""
         ...
 
     async def run(self, run_id: str) -> RunRow:
@@ -101,10 +106,19 @@ class Api(Protocol):
         ...
 
     async def folders_with(self, run_id: str, file: str) -> Sequence[str]:
-        """The top folders of the run's artifacts that hold a file of this name."""
+        """The folders of the run's artifacts that hold a file of this name, at any depth.
+
+        What is below such a folder is part of it. BadSpec if there are too many to look through.
+        """
         ...
 
     async def logged_models(self, run: RunRow) -> Sequence[LoggedModelRow]: ...
+
+    async def loose_models(
+        self, experiment_ids: Sequence[str], tag: str, value: str
+    ) -> Sequence[LoggedModelRow]:
+        """The logged models with this tag that belong to no run."""
+        ...
 
     async def create_model(self, name: str) -> None: ...
 
@@ -119,6 +133,10 @@ class Api(Protocol):
         ...
 
     async def version(self, model: str, version: int) -> VersionRow: ...
+
+    async def has_signature(self, model: str, version: int) -> bool:
+        """Whether the MLmodel of the version has one; the store may be another server."""
+        ...
 
     async def create_version(
         self, model: str, run: RunRow, logged: LoggedModelRow | str, tags: Mapping[str, str]

@@ -8,7 +8,14 @@ AnswerLost, Forbidden, BadSpec (a name or value that the tracker refuses).
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from trainlease.model.observed import ModelState, ModelVersion, NewRun, RunInfo, RunStatus
+from trainlease.model.observed import (
+    ModelState,
+    ModelVersion,
+    NewRun,
+    RunInfo,
+    RunStatus,
+    Stray,
+)
 
 
 class Tracker(Protocol):
@@ -32,8 +39,17 @@ class Tracker(Protocol):
     ) -> None:
         """Set the tags, store the log's tail as an artifact, and the true end status.
 
-        Metrics that the run does not have yet are logged to it. NotFound if somebody deleted it.
+        Metrics that the run does not have yet are logged to it, and the runs that the attempt
+        began and left running are ended with it. NotFound if somebody deleted it.
         """
+        ...
+
+    async def end_again(self, cluster: str) -> int:
+        """End anew what a training's client set otherwise after we had ended it: how many."""
+        ...
+
+    async def strays(self, run_id: str) -> Sequence[Stray]:
+        """What the training that was handed this run logged elsewhere, as far as that is known."""
         ...
 
     async def open_runs(self, cluster: str) -> Sequence[RunInfo]:
@@ -48,7 +64,8 @@ class Tracker(Protocol):
     ) -> ModelVersion | None:
         """The one version registered from this run; None if the run logged no model.
 
-        Tags that it has already are left as they are. BadSpec if the run logged several models.
+        Tags that it has already are left as they are. SeveralModels if the run logged several,
+        BadSpec if one was not logged to its end or MLflow refuses the version.
         """
         ...
 

@@ -14,9 +14,12 @@ after: in between the move may be under way, whoever sent it and whatever became
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from weakref import WeakValueDictionary
 
-from trainlease.effects.tracking.api import Api, LoggedModelRow, ModelRow, RunRow, VersionRow
+from trainlease.effects.tracking import begun
+from trainlease.effects.tracking.api import Api, ModelRow, RunRow, VersionRow
+from trainlease.effects.tracking.logged import the_model_of
 from trainlease.model import tracking as word
 from trainlease.model.base import joined
 from trainlease.model.errors import (
@@ -27,10 +30,14 @@ from trainlease.model.errors import (
     TrainleaseError,
     Unavailable,
 )
-from trainlease.model.observed import ModelState, ModelVersion, NewRun, RunInfo, RunStatus
-
-_MODEL_FILE = "MLmodel"
-_EXPERIMENTS_A_SEARCH = 200
+from trainlease.model.observed import (
+    ModelState,
+    ModelVersion,
+    NewRun,
+    RunInfo,
+    RunStatus,
+    Stray,
+)
 
 
 class ExactlyOnce:
@@ -60,24 +67,26 @@ class ExactlyOnce:
             return
         note = await self._store_tail(run_id, log_tail)
         await self.api.end_run(run_id, status)
+        await begun.end_begun(self.api, run_id, status)
         key = _key_of(run)
         if key is not None:  # a twin may have landed after the search that chose this one
             await self._delete_twins(run, await self.api.search_runs([run.experiment_id], key))
         missing = {name: value for name, value in metrics.items() if name not in run.metrics}
         # Ended is written last: it says that all of the above is done.
-        done = {**tags, **note, word.STATE: word.ENDED}
+        done = {**tags, **note, word.ENDED_AS: status.value, word.STATE: word.ENDED}
         await self.api.log(run_id, metrics=missing, tags=done)
 
     async def open_runs(self, cluster: str) -> Sequence[RunInfo]:
-        experiments = await self.api.experiment_ids()
+        experiments = list(await self.api.experiments())
         tags = {word.CLUSTER: cluster, word.STATE: word.OPEN}
-        found: list[RunInfo] = []
-        for start in range(0, len(experiments), _EXPERIMENTS_A_SEARCH):
-            some = experiments[start : start + _EXPERIMENTS_A_SEARCH]
-            for row in await self.api.search_runs(some, tags):
-                if not await self._is_late_twin(row):
-                    found.append(_run_info(row))
-        return found
+        rows = await begun.search_in(self.api, experiments, tags)
+        return [_run_info(row) for row in rows if not await self._is_late_twin(row)]
+
+    async def end_again(self, cluster: str) -> int:
+        return await begun.end_again(self.api, cluster)
+
+    async def strays(self, run_id: str) -> Sequence[Stray]:
+        return await begun.strays_of(self.api, run_id)
 
     async def ensure_version(
         self, model: str, run_id: str, tags: Mapping[str, str]
@@ -86,7 +95,7 @@ class ExactlyOnce:
             run = await self._live_run(run_id)
             found = await self.api.versions(model, run_id)
             if not found:
-                logged = await self._the_model_of(run)
+                logged = await the_model_of(self.api, run)
                 if logged is None:
                     return None
                 with suppress(AlreadyExists):
@@ -100,7 +109,8 @@ class ExactlyOnce:
             for key, value in tags.items():
                 if key not in row.tags:
                     await self.api.tag_version(model, row.version, key, value)
-            return _version_info(row, {**tags, **row.tags}, run.metrics)
+            version = _version_info(row, {**tags, **row.tags}, run.metrics)
+            return replace(version, signed=await self._is_signed(row))
 
     async def model_state(self, model: str) -> ModelState:
         try:
@@ -241,19 +251,12 @@ class ExactlyOnce:
             return {word.LOG_TAIL: f"not stored: {error}"}
         return {}
 
-    async def _the_model_of(self, run: RunRow) -> LoggedModelRow | str | None:
-        """The one model that the run logged, with a client of MLflow 3 or an older one."""
-        logged: Sequence[LoggedModelRow | str]
-        logged = [m for m in await self.api.logged_models(run) if m.ready]
-        if not logged:
-            logged = await self.api.folders_with(run.run_id, _MODEL_FILE)
-        if len(logged) > 1:
-            names = joined(sorted(m if isinstance(m, str) else m.name for m in logged))
-            raise BadSpec(
-                f"the run logged {len(logged)} models ({names}), so that none was registered: "
-                "log one model a run"
-            )
-        return logged[0] if logged else None
+    async def _is_signed(self, row: VersionRow) -> bool | None:
+        """A help, not a result: an artifact store that is away stops nothing."""
+        try:
+            return await self.api.has_signature(row.model, row.version)
+        except TrainleaseError:
+            return None
 
     async def _one_version(self, model: str, found: Sequence[VersionRow]) -> VersionRow:
         """Ours, without its younger twins; or the one that the training registered itself."""

@@ -1,158 +1,22 @@
-"""FakeMlflow: a small honest MLflow server in memory, for the simulator and for unit tests.
+"""The requests of a client to a `FakeMlflow`, and the tracker over them.
 
-No threads, no time and no chance of its own: the same calls give the same ids. A request takes
-effect without giving way to other tasks; whoever wants delays, faults or lost answers hangs a
-`Gate` before a client. What a training or a person does is done by the server's own methods.
+A request takes effect without giving way to other tasks; whoever wants delays, faults or lost
+answers hangs a `Gate` before a client.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from trainlease.effects.gate import Gate, OpenGate
 from trainlease.effects.tracking.api import LoggedModelRow, ModelRow, RunRow, VersionRow
 from trainlease.effects.tracking.exactly_once import ExactlyOnce
+from trainlease.effects.tracking.fake_server import Call, FakeMlflow, StoredModel
 from trainlease.model import tracking as word
 from trainlease.model.errors import AlreadyExists, BadSpec, NotFound
 from trainlease.model.observed import RunStatus
 
-LARGEST = 1.7976931348623157e308
-"""What MLflow stores instead of inf."""
-_NO_STAGE = "None"
-
 Answer = TypeVar("Answer")
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request, as a gate sees it; `verb` is the Api's method."""
-
-    user: str
-    verb: str
-    target: str = ""
-
-    @property
-    def is_write(self) -> bool:
-        return self.verb in WRITES
-
-
-@dataclass
-class _Model:
-    tags: dict[str, str] = field(default_factory=dict)
-    aliases: dict[str, int] = field(default_factory=dict)
-    versions: dict[int, VersionRow] = field(default_factory=dict)
-    last: int = 0
-
-
-class FakeMlflow:
-    """The server. Its attributes may be read past every gate, by observers."""
-
-    def __init__(self) -> None:
-        self.experiments: dict[str, str] = {}
-        """Ids by name."""
-        self.runs: dict[str, RunRow] = {}
-        self.params: dict[str, dict[str, str]] = {}
-        """Of each run, by its id."""
-        self.artifacts: dict[str, dict[str, str]] = {}
-        """Texts of each run by their path."""
-        self.models: dict[str, _Model] = {}
-        self.logged: dict[str, list[LoggedModelRow]] = {}
-        self.writes: list[Call] = []
-        self._numbers = 0
-
-    # -- what a training does --------------------------------------------------------------------
-
-    def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
-        finite = {k: max(-LARGEST, min(LARGEST, v)) if v == v else v for k, v in metrics.items()}
-        run = self.runs[run_id]
-        self.runs[run_id] = replace(run, metrics={**run.metrics, **finite})
-
-    def log_model(self, run_id: str, name: str = "model", *, ready: bool = True) -> None:
-        """As a client of MLflow 3 does."""
-        self.logged.setdefault(run_id, []).append(LoggedModelRow(self.new_id("m-"), name, ready))
-
-    def log_classic_model(self, run_id: str, folder: str = "model") -> None:
-        """As an older client does: a folder of the run's artifacts."""
-        self.artifacts[run_id][f"{folder}/MLmodel"] = "flavors: {}"
-
-    def finish(self, run_id: str) -> None:
-        """As a client that leaves its block, whatever became of the training."""
-        self.runs[run_id] = replace(self.runs[run_id], status=RunStatus.FINISHED)
-
-    def register(self, model: str, run_id: str) -> int:
-        """As a training that registers its model itself."""
-        return self.new_version(self.models.setdefault(model, _Model()), model, run_id, {})
-
-    # -- what a person does ----------------------------------------------------------------------
-
-    def move_alias(self, model: str, alias: str, version: int | None) -> None:
-        """None removes it."""
-        aliases = self.models[model].aliases
-        if version is None:
-            aliases.pop(alias, None)
-        else:
-            aliases[alias] = version
-
-    def tag_model(self, model: str, key: str, value: str) -> None:
-        self.models[model].tags[key] = value
-
-    def tag_version(self, model: str, version: int, key: str, value: str) -> None:
-        versions = self.models[model].versions
-        row = versions[version]
-        versions[version] = replace(row, tags={**row.tags, key: value})
-
-    def set_stage(self, model: str, version: int, stage: str) -> None:
-        versions = self.models[model].versions
-        versions[version] = replace(versions[version], stage=stage)
-
-    def delete_run(self, run_id: str) -> None:
-        self.runs[run_id] = replace(self.runs[run_id], deleted=True)
-
-    # -- what the network does -------------------------------------------------------------------
-
-    def add_twin(self, run_id: str) -> str:
-        """A create whose answer was lost lands late: a younger run with the same tags."""
-        run = self.runs[run_id]
-        tags = {key: value for key, value in run.tags.items() if key != word.KEPT}
-        tags[word.STATE] = word.OPEN
-        return self.new_run(run.experiment_id, tags)
-
-    # -- the inside ------------------------------------------------------------------------------
-
-    def new_id(self, prefix: str) -> str:
-        return f"{prefix}{self.new_number():032x}"
-
-    def new_number(self) -> int:
-        self._numbers += 1
-        return self._numbers
-
-    def new_run(
-        self, experiment_id: str, tags: Mapping[str, str], started: int | None = None
-    ) -> str:
-        """`started` is the sender's word, as with MLflow: of two the later to land may be older."""
-        run_id = self.new_id("")
-        started = self.new_number() if started is None else started
-        self.runs[run_id] = RunRow(run_id, experiment_id, RunStatus.RUNNING, started, dict(tags))
-        self.params[run_id] = {}
-        self.artifacts[run_id] = {}
-        return run_id
-
-    def new_version(self, there: _Model, model: str, run_id: str, tags: Mapping[str, str]) -> int:
-        there.last += 1
-        row = VersionRow(model, there.last, run_id, True, _NO_STAGE, dict(tags))
-        there.versions[there.last] = row
-        return there.last
-
-    def live_run(self, run_id: str) -> RunRow:
-        run = self.runs.get(run_id)
-        if run is None or run.deleted:
-            raise NotFound("there is no such run, or it is deleted")
-        return run
-
-    def model(self, name: str) -> _Model:
-        if name not in self.models:
-            raise NotFound("there is no such registered model")
-        return self.models[name]
 
 
 class FakeApi:
@@ -166,9 +30,9 @@ class FakeApi:
     async def experiment_id(self, name: str) -> str | None:
         return await self.request("experiment_id", name, lambda: self._server.experiments.get(name))
 
-    async def experiment_ids(self) -> Sequence[str]:
+    async def experiments(self) -> Mapping[str, str]:
         return await self.request(
-            "experiment_ids", "", lambda: list(self._server.experiments.values())
+            "experiments", "", lambda: {number: n for n, number in self._server.experiments.items()}
         )
 
     async def create_experiment(self, name: str) -> None:
@@ -190,7 +54,12 @@ class FakeApi:
         await self.request("create_run", name, act)
 
     async def search_runs(
-        self, experiment_ids: Sequence[str], tags: Mapping[str, str]
+        self,
+        experiment_ids: Sequence[str],
+        tags: Mapping[str, str | None],
+        *,
+        status: RunStatus | None = None,
+        status_not: RunStatus | None = None,
     ) -> Sequence[RunRow]:
         def act() -> list[RunRow]:
             return [
@@ -198,7 +67,10 @@ class FakeApi:
                 for run in self._server.runs.values()
                 if run.experiment_id in experiment_ids
                 and not run.deleted
-                and all(run.tags.get(key) == value for key, value in tags.items())
+                and all(key in run.tags for key in tags)
+                and all(value in (None, run.tags[key]) for key, value in tags.items())
+                and status in (None, run.status)
+                and run.status is not status_not
             ]
 
         return await self.request("search_runs", "", act)
@@ -252,8 +124,8 @@ class FakeApi:
 
     async def folders_with(self, run_id: str, file: str) -> Sequence[str]:
         def act() -> list[str]:
-            paths = (path.split("/") for path in self._server.artifacts.get(run_id, {}))
-            return [path[0] for path in paths if len(path) == 2 and path[1] == file]
+            paths = self._server.artifacts.get(run_id, {})
+            return [path.removesuffix(f"/{file}") for path in paths if path.endswith(f"/{file}")]
 
         return await self.request("folders_with", run_id, act)
 
@@ -262,11 +134,20 @@ class FakeApi:
             "logged_models", run.run_id, lambda: list(self._server.logged.get(run.run_id, []))
         )
 
+    async def loose_models(
+        self, experiment_ids: Sequence[str], tag: str, value: str
+    ) -> Sequence[LoggedModelRow]:
+        def act() -> list[LoggedModelRow]:
+            assert tag == word.HANDED, "no other tag is kept of a logged model here"
+            return list(self._server.loose.get(value, []))
+
+        return await self.request("loose_models", value, act)
+
     async def create_model(self, name: str) -> None:
         def act() -> None:
             if name in self._server.models:
                 raise AlreadyExists("the registered model is there")
-            self._server.models[name] = _Model()
+            self._server.models[name] = StoredModel()
 
         await self.request("create_model", name, act)
 
@@ -289,7 +170,7 @@ class FakeApi:
 
     async def versions(self, model: str, run_id: str | None = None) -> Sequence[VersionRow]:
         def act() -> list[VersionRow]:
-            found = self._server.models.get(model, _Model()).versions.values()
+            found = self._server.models.get(model, StoredModel()).versions.values()
             return [row for row in found if run_id is None or row.run_id == run_id]
 
         return await self.request("versions", model, act)
@@ -302,11 +183,22 @@ class FakeApi:
 
         return await self.request("version", f"{model}/{version}", act)
 
+    async def has_signature(self, model: str, version: int) -> bool:
+        def act() -> bool:
+            self._version(model, version)
+            return version in self._server.models[model].signed
+
+        return await self.request("has_signature", f"{model}/{version}", act)
+
     async def create_version(
         self, model: str, run: RunRow, logged: LoggedModelRow | str, tags: Mapping[str, str]
     ) -> None:
         def act() -> None:
-            self._server.new_version(self._server.model(model), model, run.run_id, tags)
+            there = self._server.model(model)
+            version = self._server.new_version(there, model, run.run_id, tags)
+            source = f"{run.run_id}/{logged}" if isinstance(logged, str) else logged.model_id
+            if source in self._server.signed:
+                there.signed.add(version)
 
         await self.request("create_version", model, act)
 
@@ -374,19 +266,3 @@ class FakeTracker(ExactlyOnce):
     ) -> None:
         self.server = server or FakeMlflow()
         super().__init__(FakeApi(self.server, user, gate or OpenGate()))
-
-
-WRITES = (
-    "create_experiment",
-    "create_run",
-    "log",
-    "end_run",
-    "delete_run",
-    "put_text",
-    "create_model",
-    "create_version",
-    "delete_version",
-    "tag_version",
-    "set_alias",
-    "set_stage",
-)

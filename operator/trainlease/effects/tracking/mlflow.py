@@ -11,11 +11,15 @@ import importlib
 import logging
 import math
 import os
+import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+
+import yaml
 
 from trainlease.effects.clock import SystemClock
 from trainlease.effects.tracking.api import LoggedModelRow, ModelRow, RunRow, VersionRow
@@ -66,9 +70,9 @@ class MlflowApi:
             )
         return str(found.experiment_id)
 
-    async def experiment_ids(self) -> Sequence[str]:
+    async def experiments(self) -> Mapping[str, str]:
         found = await self._pages("list the experiments", "search_experiments")
-        return [str(e.experiment_id) for e in found]
+        return {str(e.experiment_id): str(e.name) for e in found}
 
     async def create_experiment(self, name: str) -> None:
         await self._write("create an experiment", "create_experiment", name)
@@ -79,13 +83,26 @@ class MlflowApi:
         )
 
     async def search_runs(
-        self, experiment_ids: Sequence[str], tags: Mapping[str, str]
+        self,
+        experiment_ids: Sequence[str],
+        tags: Mapping[str, str | None],
+        *,
+        status: RunStatus | None = None,
+        status_not: RunStatus | None = None,
     ) -> Sequence[RunRow]:
         if not experiment_ids:
             return []
-        text = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
+        wanted = [
+            f"tags.`{key}` LIKE '%'" if value is None else f"tags.`{key}` = '{value}'"
+            for key, value in tags.items()
+        ]
+        wanted += [f"attributes.status = '{status}'"] if status else []
+        wanted += [f"attributes.status != '{status_not}'"] if status_not else []
         found = await self._pages(
-            "search the runs", "search_runs", list(experiment_ids), filter_string=text
+            "search the runs",
+            "search_runs",
+            list(experiment_ids),
+            filter_string=" and ".join(wanted),
         )
         return [_run(run) for run in found]
 
@@ -123,12 +140,23 @@ class MlflowApi:
 
     async def folders_with(self, run_id: str, file: str) -> Sequence[str]:
         def look(client: Any) -> list[str]:
-            top = [a.path for a in client.list_artifacts(run_id) if a.is_dir][:_FOLDERS]
-            return [
-                folder
-                for folder in top
-                if any(a.path == f"{folder}/{file}" for a in client.list_artifacts(run_id, folder))
-            ]
+            # The client's own list_artifacts adds the logged models, which it then asks the
+            # process's global server for.
+            store = self._store(client.get_run(run_id).info.artifact_uri)
+            found: list[str] = []
+            folders = [a.path for a in store.list_artifacts() if a.is_dir]
+            for count, folder in enumerate(folders, start=1):  # grows on the way
+                if count > _FOLDERS:
+                    raise BadSpec(
+                        f"the run has more than {_FOLDERS} folders of artifacts, so that no model "
+                        "was looked for among them: log it with MLflow's log_model"
+                    )
+                inside = store.list_artifacts(folder)
+                if any(a.path == f"{folder}/{file}" for a in inside):
+                    found.append(folder)
+                else:
+                    folders += [a.path for a in inside if a.is_dir]
+            return found
 
         return await self._call("list the artifacts of a run", look, writes=False)
 
@@ -139,7 +167,20 @@ class MlflowApi:
             [run.experiment_id],
             filter_string=f"source_run_id = '{run.run_id}'",
         )
-        return [LoggedModelRow(m.model_id, m.name, str(m.status) == _READY) for m in found]
+        return [_logged(model) for model in found]
+
+    async def loose_models(
+        self, experiment_ids: Sequence[str], tag: str, value: str
+    ) -> Sequence[LoggedModelRow]:
+        if not experiment_ids:
+            return []
+        found = await self._pages(
+            "search the models of a training",
+            "search_logged_models",
+            list(experiment_ids),
+            filter_string=f"tags.`{tag}` = '{value}'",
+        )
+        return [_logged(model) for model in found if not model.source_run_id]
 
     async def create_model(self, name: str) -> None:
         await self._write("create a registered model", "create_registered_model", name)
@@ -162,6 +203,16 @@ class MlflowApi:
     async def version(self, model: str, version: int) -> VersionRow:
         found = await self._read("read a version", "get_model_version", model, str(version))
         return _version(found)
+
+    async def has_signature(self, model: str, version: int) -> bool:
+        def look(client: Any) -> bool:
+            place = client.get_model_version_download_uri(model, str(version))
+            with tempfile.TemporaryDirectory() as folder:
+                path = self._store(place).download_artifacts("MLmodel", folder)
+                text = Path(path).read_text(encoding="utf-8")
+            return bool((yaml.safe_load(text) or {}).get("signature"))
+
+        return await self._call("read the MLmodel of a version", look, writes=False)
 
     async def create_version(
         self, model: str, run: RunRow, logged: LoggedModelRow | str, tags: Mapping[str, str]
@@ -204,6 +255,11 @@ class MlflowApi:
 
     async def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _store(self, place: str) -> Any:
+        """Where artifacts are; the server's own address is for those that it serves itself."""
+        known = importlib.import_module("mlflow.store.artifact.artifact_repository_registry")
+        return known.get_artifact_repository(place, tracking_uri=self._uri)
 
     async def _read(self, what: str, method: str, *args: Any, **more: Any) -> Any:
         return await self._call(what, _asking(method, args, more), writes=False)
@@ -278,6 +334,10 @@ def _run(run: Any) -> RunRow:
         metrics=dict(run.data.metrics),
         deleted=run.info.lifecycle_stage != _ACTIVE,
     )
+
+
+def _logged(model: Any) -> LoggedModelRow:
+    return LoggedModelRow(model.model_id, model.name, str(model.status) == _READY)
 
 
 def _version(version: Any) -> VersionRow:
