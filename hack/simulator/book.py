@@ -20,7 +20,15 @@ from simulator.facts import (
     TrainingChanged,
     Wrote,
 )
-from simulator.fields import is_foreign, is_true, mode_of, says_ours, side_fence, status_of
+from simulator.fields import (
+    has_twin,
+    is_foreign,
+    is_true,
+    mode_of,
+    says_ours,
+    side_fence,
+    status_of,
+)
 from simulator.limits import Limits
 from trainlease.model.machine import CLAIM
 from trainlease.model.observed import (
@@ -140,19 +148,18 @@ class Book:
 
     def is_anothers(self, machine: str) -> bool:
         """Whether any database says that another hand has the machine."""
-        return any(
-            self.is_foreign(platform, machine) or (platform, machine) in self.legacy_rows
-            for platform, _ in self.platforms()
-        )
+        keys = ((platform, machine) for platform, _ in self.platforms())
+        return any(self.is_foreign(*key) or key in self.legacy_rows for key in keys)
 
     def holding(self, machine: str) -> list[int]:
         """The claims whose runs hold back Free, by generation.
 
         What a Machine turned on that was replaced since is nobody's, and does so only until a
-        database says that another hand has the machine (section 3, step 6).
+        database says that another hand has the machine (section 3, step 6), or another Machine
+        on the same instance may have it.
         """
         body, ours = self.machine(machine), self.running[machine].ours
-        if body is None or not self.is_anothers(machine):
+        if body is None or not (self.is_anothers(machine) or has_twin(body, self.machines())):
             return sorted(ours)
         return sorted(g for g, uid in ours.items() if uid == body["metadata"]["uid"])
 

@@ -1,5 +1,6 @@
 """Questions asked of single bodies and rows: what a status, a row or a fence says. Pure."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from simulator.facts import Body
@@ -9,6 +10,14 @@ from trainlease.model.observed import MachineRows, RowState, SideRow
 def has_place_for_us(rows: MachineRows | None) -> bool:
     """Whether a machine's rows may be written at all: one is there, and no other cluster's."""
     return rows is not None and rows.own is not None and not rows.other_clusters
+
+
+def has_twin(machine: Body, machines: Iterable[tuple[str, Body]]) -> bool:
+    """Whether another of these, which are given with their names, is on the same instance."""
+    aws = machine["spec"].get("aws")
+    return aws is not None and any(
+        other is not machine and other["spec"].get("aws") == aws for _, other in machines
+    )
 
 
 def is_foreign(rows: MachineRows | None) -> bool:

@@ -60,11 +60,13 @@ def legacy_run_kept(book: Book, fact: Powered) -> Iterator[str]:
     if fact.on or fact.generation is not None or fact.by is not By.US or not is_in_time(book, fact):
         return
     ran = book.running[fact.machine]
-    # The database of a Platform that is gone is not asked. Where a Platform is only observed, its
-    # row says free throughout our claim: no cool-down keeps the legacy program off before a call
-    # in flight has landed that was sent at our own run.
+    # The database of a Platform that is gone is not asked, nor that of one which has just come in
+    # its place. Where a Platform is only observed, its row says free throughout our claim: no
+    # cool-down keeps the legacy program off before a call in flight has landed that was sent at our
+    # own run.
     was_under_way = fact.at - fact.lateness < ran.legacy_since
     kept = book.told_platforms() if was_under_way else book.platforms()
-    claims = sorted(ran.claims & {name for name, _ in kept})
+    asked = {name for name, _ in kept if not book.is_made_anew(name, fact.at)}
+    claims = sorted(ran.claims & asked)
     if claims:
         yield f"{fact.machine}: the legacy program's run was stopped; {claims} said that it has it"

@@ -86,6 +86,12 @@ class Outside:
         before = self.observer.book.objects[plural].get(key)
         self.observer.see(Wrote(self.at, by, plural, *key, before, after, repr(after)))
 
+    def remove(self, plural: str, name: str) -> None:
+        """A person deletes an object that has no namespace."""
+        self.at += 1
+        before = self.observer.book.objects[plural]["", name]
+        self.observer.see(Wrote(self.at, By.PERSON, plural, "", name, before, None))
+
     def row(self, after: MachineRows, by: By = By.US, platform: str = "saturno") -> None:
         self.at += 1
         before = self.observer.book.rows.get(

@@ -43,6 +43,15 @@ def test_it_does_not_once_a_database_says_that_the_machine_is_anothers() -> None
     assert set_free(outside) == []
 
 
+def test_nor_does_it_where_another_machine_on_the_instance_may_have_it() -> None:
+    outside = replaced_while_it_was_on()
+    for body in (bodies.machine(uid="uid-of-another", state="Stopping"), bodies.machine("twin")):
+        body["spec"]["aws"] = {"instanceId": "i-1", "region": "r"}
+        outside.write("machines", body, By.PERSON)
+
+    assert set_free(outside) == []
+
+
 def test_what_the_present_machine_turned_on_holds_it_back_whatever_a_database_says() -> None:
     outside = replaced_while_it_was_on()
     outside.write("machines", bodies.machine(state="Stopping", generation=1), By.PERSON)
@@ -50,6 +59,19 @@ def test_what_the_present_machine_turned_on_holds_it_back_whatever_a_database_sa
     outside.write("machines", bodies.machine(state="Free", generation=1, debts=["nutresa"]))
 
     assert "off-before-free" in outside.broken
+
+
+def test_the_word_of_a_platform_that_went_and_came_again_may_not_be_heard_yet() -> None:
+    outside = Outside()
+    outside.write("platforms", bodies.platform(), By.PERSON)
+    outside.write("machines", bodies.machine(state="Stopping", generation=1), By.PERSON)
+    outside.row(TAKEN, By.LEGACY)
+    outside.power(True, None, By.LEGACY)
+    outside.remove("platforms", "saturno")
+    outside.write("platforms", bodies.platform(), By.PERSON)
+    outside.power(False, None)
+
+    assert outside.broken == []
 
 
 def stopped(*, mode: str, lateness: float) -> list[str]:
