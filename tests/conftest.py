@@ -44,14 +44,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if parts := needs[item.nodeid]:
             item.add_marker(pytest.mark.xdist_group(group[min(parts)]))
-    items.sort(key=lambda item: (bool(needs[item.nodeid]), item.nodeid.startswith(_COMPUTING)))
+    items.sort(
+        key=lambda item: (
+            bool(needs[item.nodeid]),
+            item.nodeid.startswith(_COMPUTING),
+            "no_node" not in _fixtures(item),  # the node of all others is not ended in between
+        )
+    )
 
 
 def _parts(item: pytest.Item) -> frozenset[str]:
     """By its fixtures, or named by the mark `part` where a parameter chooses the fixture."""
-    names: tuple[str, ...] = getattr(item, "fixturenames", ())
     named = {part for mark in item.iter_markers("part") for part in mark.args}
-    return frozenset(_PARTS[name] for name in names if name in _PARTS) | named
+    return frozenset(_PARTS[name] for name in _fixtures(item) if name in _PARTS) | named
+
+
+def _fixtures(item: pytest.Item) -> tuple[str, ...]:
+    names: tuple[str, ...] = getattr(item, "fixturenames", ())
+    return names
 
 
 def _groups(sets: list[frozenset[str]]) -> dict[str, str]:

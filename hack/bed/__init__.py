@@ -1,11 +1,12 @@
 """The test bed: real parts on this machine, for the demo, the tests and the benchmarks alike.
 
-Everything is started from what package registries hold, listens on the loopback, keeps what it
-keeps in the folder it was given, and can be ended by `sweep` even after its starter crashed.
+Everything is started from what package registries hold, listens on the loopback (or, for pods to
+reach it, on an address that only this machine and its node have), keeps what it keeps in the folder
+it was given, and can be ended by `sweep` even after its starter crashed.
 Not in here: anything of the operator.
 """
 
-from bed import pods
+from bed import pods, traces
 from bed.audit import AuditEvent, AuditLog, Write
 from bed.cluster import Cluster
 from bed.control_plane import ControlPlane, KubectlFailed
@@ -42,5 +43,6 @@ __all__ = [
     "running",
     "sweep",
     "sweep_abandoned",
+    "traces",
     "wait_until",
 ]

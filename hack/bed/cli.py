@@ -16,6 +16,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from bed.base_image import python_base
 from bed.cluster_binary import cluster_binary, kwok_binary
 from bed.control_plane import ControlPlane
 from bed.errors import BedError, NodeUnavailable
@@ -43,6 +44,7 @@ def build(_: argparse.Namespace) -> None:
         print(make())
     try:
         Node.ensure_installed()
+        print(python_base().archive)
     except NodeUnavailable as refused:
         print(refused)
 

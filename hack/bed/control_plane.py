@@ -1,7 +1,7 @@
 """A real Kubernetes control plane on this machine: etcd, API server, controllers, scheduler.
 
 Several may run at once, each with its own folder, ports, authority and audit log. RBAC is on:
-what an account may do here it may do anywhere. There is no node; pods stay Pending.
+what an account may do here it may do anywhere. Without a node (see `Cluster`) pods stay Pending.
 """
 
 from __future__ import annotations

@@ -2,20 +2,22 @@
 
 Whatever a Dockerfile names with FROM must be an image of this module, handed over as a build
 argument: nothing is ever pulled. Each build runs in mounts and processes of its own, so that
-nothing of it stays on the machine but its archive, however it ends.
+nothing of it stays on the machine but files in the cache, however it ends. Its layers are kept
+there too: where only the last lines of a Dockerfile have other sources, only they run again.
 
-Not in here: the Dockerfiles of the project, and how a node takes an archive in (`Node.load`).
+Not in here: the Dockerfiles of the project, the base that they stand on (`base_image`), and how a
+node takes an archive in (`Node.load`).
 """
 
 from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bed.cache import content_key, kept, progress
+from bed.cache import cache_folder, content_key, kept, locked, progress
 from bed.debian import DebianPrograms
 from bed.errors import PartFailed
 
@@ -24,7 +26,7 @@ _PROGRAMS = DebianPrograms(
     packages=("buildah", "runc", "busybox-static", "debootstrap"),
     programs=("buildah", "runc", "/bin/busybox", "debootstrap"),
 )
-_NAMES = "bed.trainlease.dev"  # looked up nowhere
+NAMES = "bed.trainlease.dev"  # looked up nowhere
 _APART = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 _BUSYBOX = """\
 FROM scratch
@@ -73,12 +75,11 @@ def build(
     arguments = {**(args or {}), **{key: base.base for key, base in bases.items()}}
     said = [f"{key}={value}" for key, value in sorted(arguments.items())]
     key = content_key(file, *said, *_contents(context))
-    full_name = f"{_NAMES}/{name}:{key}"
+    full_name = f"{NAMES}/{name}:{key}"
 
     def make(folder: Path) -> None:
-        options = [f"--build-arg={argument}" for argument in said]
         with progress(f"building the image {name} (once for these sources)"):
-            _buildah(folder, full_name, context, file, options)
+            run_builder(folder / "image.tar", full_name, context, file, said)
 
     return Image(full_name, kept(f"image-{name}", key, make) / "image.tar")
 
@@ -102,23 +103,30 @@ def busybox_image() -> Image:
     return build("busybox", kept("busybox", content_key(busybox, _BUSYBOX, _RESOLVE), make))
 
 
-def _buildah(folder: Path, name: str, context: Path, file: Path, options: list[str]) -> None:
-    store, archive = folder / "store", folder / "image.tar"
-    buildah = ["buildah", f"--root={store}", "--runroot=/run/buildah"]
-    build = [*buildah, "build", "--isolation=chroot", "--pull-never", f"--tag={name}", *options]
-    push = [*buildah, "push", "--quiet", name, f"docker-archive:{archive}:{name}"]
-    script = 'mount -t tmpfs tmpfs /run && "$@"'
-    for command in ([*build, f"--file={file}", str(context)], push):
-        done = subprocess.run(
-            [*_APART, "/bin/sh", "-c", script, "sh", *command],
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-        )
-        if done.returncode != 0:
-            tail = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
-            raise PartFailed("buildah", f"ended with {done.returncode} on {file.name}", tail)
-    shutil.rmtree(store)
+def run_builder(
+    archive: Path, name: str, context: Path, dockerfile: Path, args: Sequence[str] = ()
+) -> None:
+    """Build and write to `archive` at once, whatever the cache has; `args` are NAME=VALUE."""
+    buildah = ["buildah", f"--root={cache_folder() / 'buildah'}", "--runroot=/run/buildah"]
+    options = ["--layers", "--isolation=chroot", "--pull-never", f"--tag={name}"]
+    options += [f"--build-arg={argument}" for argument in args]
+    with locked("buildah"):
+        run_apart(*buildah, "build", *options, f"--file={dockerfile}", str(context))
+        run_apart(*buildah, "push", "--quiet", name, f"docker-archive:{archive}:{name}")
+
+
+def run_apart(*command: str) -> None:
+    """Run it in mounts and processes that end with it, and with this process."""
+    script = 'mount -t tmpfs tmpfs /run && exec "$@"'
+    done = subprocess.run(
+        [*_APART, "/bin/sh", "-c", script, "sh", *command],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode != 0:
+        tail = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
+        raise PartFailed(command[0], f"ended with {done.returncode}", tail)
 
 
 def _contents(context: Path) -> list[str | Path | bytes]:

@@ -8,6 +8,7 @@ them away, however the starter ended. Nothing else of a node outlives its proces
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -62,10 +63,9 @@ def _remove_link(name: str) -> None:
 def _groups_gone(name: str) -> bool:
     """Whether none is left; a group that a dying process is still in takes another attempt."""
     for top in _group_tops(name):
-        below = sorted(path for path in top.rglob("*") if path.is_dir())
-        for group in (*reversed(below), top):
+        for group, _, _ in os.walk(top, topdown=False):
             with contextlib.suppress(OSError):
-                group.rmdir()
+                Path(group).rmdir()
     return not _group_tops(name)
 
 
