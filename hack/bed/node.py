@@ -25,6 +25,7 @@ from bed.waiting import wait_until
 
 GPU = "nvidia.com/gpu"
 _DOMAIN = "cluster.local"
+_KUBELET_PORT = 10250
 _READY_SECONDS = 90.0
 _DNS_ROLE = {
     "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -49,6 +50,7 @@ class Node(Stoppable):
         self._busybox = busybox_image()
         self.containerd = Containerd(enclosure, self._busybox)
         self._parts: dict[str, Part] = {}
+        self._kubelet_port = _KUBELET_PORT
 
     @staticmethod
     def ensure_installed() -> None:
@@ -77,8 +79,14 @@ class Node(Stoppable):
         self.containerd.load(image)
 
     def await_ready(self) -> None:
-        """Ready, as the control plane sees it, with its GPU slots."""
-        wait_until(lambda: self.ready() == "True", _READY_SECONDS, f"node {self.name} Ready")
+        """Ready by the word of the kubelet that runs now, and with its GPU slots."""
+
+        def told() -> bool:
+            endpoints = self.stored().get("status", {}).get("daemonEndpoints", {})
+            port = endpoints.get("kubeletEndpoint", {}).get("Port")
+            return port == self._kubelet_port and self.ready() == "True"
+
+        wait_until(told, _READY_SECONDS, f"node {self.name} Ready")
         self.set_gpus(self.gpus)
 
     def await_lost(self) -> None:
@@ -161,6 +169,8 @@ class Node(Stoppable):
         return part
 
     def _start_kubelet(self) -> None:
+        # Another port each time: what an earlier one said of the node is told from its own word.
+        self._kubelet_port += 1
         kubeconfig = self.plane.kubeconfig_for(f"system:node:{self.name}", ["system:nodes"])
         options = {
             "config": self._write("kubelet.json", json.dumps(self._kubelet_config(), indent=1)),
@@ -180,6 +190,7 @@ class Node(Stoppable):
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
             "kind": "KubeletConfiguration",
             "address": NODE,
+            "port": self._kubelet_port,
             "authentication": {"x509": {"clientCAFile": str(self.plane.ca)}},
             "tlsCertFile": str(certificate),
             "tlsPrivateKeyFile": str(key),
