@@ -36,10 +36,13 @@ _QUIET = {
 class MLflow(Server):
     """One server; made by `start`, ended by `stop` or by the end of a `with` block."""
 
-    def __init__(self, folder: Path, backend: str | None) -> None:
+    def __init__(
+        self, folder: Path, backend: str | None = None, admin_password: str | None = None
+    ) -> None:
         super().__init__(folder.resolve(), "mlflow")
         self.python = MLflow.ensure_installed()
         self._backend = backend
+        self._admin_password = admin_password
 
     @staticmethod
     def ensure_installed() -> Path:
@@ -48,9 +51,15 @@ class MLflow(Server):
         return kept("mlflow", key, _install) / "bin" / "python"
 
     @classmethod
-    def start(cls, folder: Path, *, backend: str | None = None) -> MLflow:
-        """A server that is healthy; `backend` is an SQLAlchemy URL."""
-        server = cls(folder, backend)
+    def start(
+        cls, folder: Path, *, backend: str | None = None, admin_password: str | None = None
+    ) -> MLflow:
+        """A server that is healthy; `backend` is an SQLAlchemy URL.
+
+        With a password for its user `admin` it asks everybody who he is (basic auth), and lets a
+        user that nothing was granted to read.
+        """
+        server = cls(folder, backend, admin_password)
         if backend is None:
             shutil.copy(_template(server.python), server._database)
         start_on_free_port(server._start_on)
@@ -73,9 +82,11 @@ class MLflow(Server):
             "artifacts-destination": self.folder / "artifacts",
         }
         flags = [f"--{option}={value}" for option, value in options.items()]
+        flags += ["--app-name=basic-auth"] if self._admin_password else []
         serve = ["-m", "mlflow", "server", "--serve-artifacts"]
+        env = _environment() | self._users()
         self.port = port
-        part = self._processes.start("mlflow", [self.python, *serve, *flags], env=_environment())
+        part = self._processes.start("mlflow", [self.python, *serve, *flags], env=env)
         self._part = part
         try:
             part.until(self._is_healthy, _READY_SECONDS)
@@ -83,6 +94,25 @@ class MLflow(Server):
             part.kill()
             raise
         return part
+
+    def _users(self) -> dict[str, str]:
+        """Where the users are kept, if it has any."""
+        if self._admin_password is None:
+            return {}
+        settings = self.folder / "users.ini"
+        words = (
+            "[mlflow]",
+            "default_permission = READ",
+            f"database_uri = sqlite:///{self.folder / 'users.db'}",
+            "admin_username = admin",
+            "authorization_function = mlflow.server.auth:authenticate_request_basic_auth",
+        )
+        settings.write_text("\n".join(words))
+        return {
+            "MLFLOW_AUTH_CONFIG_PATH": str(settings),
+            "MLFLOW_AUTH_ADMIN_PASSWORD": self._admin_password,
+            "MLFLOW_FLASK_SERVER_SECRET_KEY": self._admin_password,
+        }
 
     def _is_healthy(self) -> bool:
         try:
