@@ -22,6 +22,7 @@ from simulator.facts import (
 )
 from simulator.fields import (
     has_twin,
+    is_by_another_hand,
     is_foreign,
     is_true,
     mode_of,
@@ -32,9 +33,7 @@ from simulator.fields import (
 from simulator.limits import Limits
 from trainlease.model.machine import CLAIM
 from trainlease.model.observed import (
-    OUR_MARK,
     MachineRows,
-    RowState,
     TrainingWord,
 )
 
@@ -262,7 +261,7 @@ class Book:
     def _take_row(self, fact: RowChanged) -> None:
         key = fact.platform, fact.machine
         self.rows[key] = fact.after
-        if _is_anothers(fact):
+        if is_by_another_hand(fact):
             self.legacy_rows.add(key)
             self.once_taken.add(key)
         else:
@@ -385,19 +384,6 @@ def _mark(keys: set[Key], key: Key, *, by_hand: bool) -> None:
         keys.add(key)
     else:
         keys.discard(key)
-
-
-def _is_anothers(fact: RowChanged) -> bool:
-    """Whether another hand has now occupied the row.
-
-    The legacy program's own hand is known. What a backup or a person wrote is told by what stands
-    there: an owner that is not us, or a side row that does not say occupied.
-    """
-    after = fact.after
-    if after.own is not RowState.OCCUPIED or fact.by is By.US:
-        return False
-    theirs = after.owner is not None and not after.owner.startswith(OUR_MARK)
-    return fact.by is By.LEGACY or theirs or not after.known or is_foreign(after)
 
 
 def _with_uid(body: Body | None, uid: str) -> Body | None:

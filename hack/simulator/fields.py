@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from simulator.facts import Body
-from trainlease.model.observed import MachineRows, RowState, SideRow
+from simulator.facts import Body, By, RowChanged
+from trainlease.model.observed import OUR_MARK, MachineRows, RowState, SideRow
 
 
 def has_place_for_us(rows: MachineRows | None) -> bool:
@@ -36,6 +36,19 @@ def says_ours(rows: MachineRows, cluster: str) -> bool:
         and side.cluster == cluster
         and side.state is RowState.OCCUPIED
     )
+
+
+def is_by_another_hand(fact: RowChanged) -> bool:
+    """Whether another hand has now occupied the row.
+
+    The legacy program's own hand is known. What a backup or a person wrote is told by what stands
+    there: an owner that is not us, or a side row that does not say occupied.
+    """
+    after = fact.after
+    if after.own is not RowState.OCCUPIED or fact.by is By.US:
+        return False
+    theirs = after.owner is not None and not after.owner.startswith(OUR_MARK)
+    return fact.by is By.LEGACY or theirs or not after.known or is_foreign(after)
 
 
 def status_of(body: Body | None) -> dict[str, Any]:

@@ -57,3 +57,11 @@ def judges_of(fact: object) -> list[tuple[str, Judge]]:
 def is_in_time(book: Book, fact: Powered) -> bool:
     """Power cannot be fenced: of a call later than the cool-down only the repair is promised."""
     return fact.lateness <= book.limits.call_lateness
+
+
+def is_right_after_a_restore(book: Book, at: float) -> bool:
+    """Whether a write may land that was decided before an older etcd came back.
+
+    By its version only that is refused which has changed since the backup, and a create has none.
+    """
+    return at - book.restored_at < book.limits.call_lateness

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from simulator.book import Book
 from simulator.facts import By, Wrote
 from simulator.fields import attempt_of, condition, is_true, status_of
-from simulator.promise import promise
+from simulator.promise import is_right_after_a_restore, promise
 
 _CHARGED = {
     "application": ("ExitCode", "KilledBySignal", "OutOfMemory"),
@@ -137,9 +137,8 @@ def next_lease(book: Book, fact: Wrote) -> Iterator[str]:
     job = book.job(fact.namespace, spec["job"]["name"], spec["job"]["uid"])
     if job is None:
         return
-    # A create has no version that an older etcd could refuse: one may land that was under way.
-    was_under_way = fact.at - book.restored_at < book.limits.call_lateness
-    for attempt in () if was_under_way else status_of(job).get("attempts", ()):
+    late = is_right_after_a_restore(book, fact.at)
+    for attempt in () if late else status_of(job).get("attempts", ()):
         if attempt["number"] < spec["attempt"] and not attempt.get("outcome"):
             yield f"{fact.namespace}/{fact.name}: made while attempt {attempt['number']} is open"
     # A job that was restored without its status knows of its attempts by their leases only.

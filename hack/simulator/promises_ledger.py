@@ -6,7 +6,7 @@ from typing import Any
 from simulator.book import Book
 from simulator.facts import Body, By, Powered, Wrote
 from simulator.fields import attempt_of, fence, is_true, says_ours, status_of
-from simulator.promise import is_in_time, promise
+from simulator.promise import is_in_time, is_right_after_a_restore, promise
 from trainlease.model.observed import RowState
 
 _READ_BEFORE = 5.0
@@ -122,6 +122,8 @@ def outcome_first(book: Book, fact: Wrote) -> Iterator[str]:
     before, after = _states(fact)
     if not _by_us(fact) or before.get("state") != CLAIMED or after.get("state") == CLAIMED:
         return
+    if is_right_after_a_restore(book, fact.at):
+        return  # the outcome was stored, and went with what the backup had not yet
     holder = before["holder"]
     lease = book.lease(holder["namespace"], holder["name"], holder["uid"])
     if lease is not None and _is_undone(book, fact, lease):

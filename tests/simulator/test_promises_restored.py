@@ -125,3 +125,14 @@ def test_the_next_lease_may_land_right_after_a_backup_in_which_the_attempt_is_op
     outside.at += after - 1
     outside.write("machineleases", bodies.lease(attempt=2))
     assert outside.broken == broken
+
+
+@pytest.mark.parametrize(("after", "broken"), [(1.0, []), (20.0, ["outcome-first"])])
+def test_a_machine_may_leave_its_claim_right_after_a_backup_without_the_outcome(
+    after: float, broken: list[str]
+) -> None:
+    outside = running()
+    outside.observer.see(Restored(outside.at, IN_THE_CLAIM))
+    outside.at += after - 1
+    outside.write("machines", bodies.machine(**CLAIM | {"state": "Stopping"}))
+    assert outside.broken == broken
