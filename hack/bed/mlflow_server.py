@@ -37,9 +37,14 @@ class MLflow(Server):
     """One server; made by `start`, ended by `stop` or by the end of a `with` block."""
 
     def __init__(
-        self, folder: Path, backend: str | None = None, admin_password: str | None = None
+        self,
+        folder: Path,
+        backend: str | None = None,
+        admin_password: str | None = None,
+        address: str = "127.0.0.1",
     ) -> None:
         super().__init__(folder.resolve(), "mlflow")
+        self.address = address
         self.python = MLflow.ensure_installed()
         self._backend = backend
         self._admin_password = admin_password
@@ -52,22 +57,27 @@ class MLflow(Server):
 
     @classmethod
     def start(
-        cls, folder: Path, *, backend: str | None = None, admin_password: str | None = None
+        cls,
+        folder: Path,
+        *,
+        backend: str | None = None,
+        admin_password: str | None = None,
+        address: str = "127.0.0.1",
     ) -> MLflow:
-        """A server that is healthy; `backend` is an SQLAlchemy URL.
+        """A server that is healthy; `backend` is an SQLAlchemy URL, `address` this machine's.
 
-        With a password for its user `admin` it asks everybody who he is (basic auth), and lets a
-        user that nothing was granted to read.
+        With a password for its user `admin` it asks everybody who they are (basic auth), and lets
+        a user that nothing was granted to read. Pods reach it at their node's `Node.host` alone.
         """
-        server = cls(folder, backend, admin_password)
+        server = cls(folder, backend, admin_password, address)
         if backend is None:
             shutil.copy(_template(server.python), server._database)
-        start_on_free_port(server._start_on)
+        start_on_free_port(server._start_on, address)
         return server
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.address}:{self.port}"
 
     @property
     def _database(self) -> Path:
@@ -75,8 +85,9 @@ class MLflow(Server):
 
     def _start_on(self, port: int) -> Part:
         options = {
-            "host": "127.0.0.1",
+            "host": self.address,
             "port": port,
+            "allowed-hosts": f"{self.address},{self.address}:*",
             "workers": 1,
             "backend-store-uri": self._backend or f"sqlite:///{self._database}",
             "artifacts-destination": self.folder / "artifacts",

@@ -1,6 +1,6 @@
 """An operator over a real node: one platform, two GPU slots, and pods that train."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,11 +92,19 @@ class _Sites:
             root.mkdir(parents=True)
             install(node.plane)
             site = SlotSite(node.plane, root / "saturno.db", root / "training", node)
-            self._replica = Replica(node.plane, root / "operator", settings=SETTINGS)
             self._site = furnish(site, *MACHINES)
             node.plane.kubectl("label", "namespace", "saturno", RESTRICTED)
-            self._replica.until_leader()
+            self.lead()
         return self._site
+
+    def lead(self, **settings: str) -> None:
+        """An operator with these settings leads from now on, instead of the one before."""
+        assert self._site is not None
+        if self._replica is not None:
+            self._replica.terminate()
+        plane = self._site.plane
+        folder = self._root / "operators"
+        self._replica = Replica(plane, folder, settings={**SETTINGS, **settings}).until_leader()
 
     def end(self) -> None:
         sweep(self._root)
@@ -108,6 +116,13 @@ def _sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Sites]:
     sites = _Sites(tmp_path_factory.mktemp("slots"))
     yield sites
     sites.end()
+
+
+@pytest.fixture
+def lead(slots: SlotSite, _sites: _Sites) -> Iterator[Callable[..., None]]:
+    """Lets an operator with further settings lead for the test."""
+    yield _sites.lead
+    _sites.lead()
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ GROUP = "trainlease.dev"
 PATIENCE = 60.0
 SYSTEM = "trainlease-system"
 TRAININGS = [str(number) for number in range(301, 320)]
+ENDS = ("Succeeded", "Failed")
 _trainings = itertools.count()
 SomeSite = TypeVar("SomeSite", bound="Site")
 
@@ -43,7 +44,15 @@ class Site:
         return found
 
     def until_state(self, name: str, want: str) -> dict[str, Any]:
-        wait_until(lambda: self.job(name).get("state") == want, PATIENCE, f"{name} {want}")
+        """The job's status, once it says so; one that has ended otherwise fails at once."""
+
+        def has_come() -> bool:
+            status = self.job(name)
+            state = status.get("state")
+            assert state == want or state not in ENDS, f"{name} {state}: {status.get('why')}"
+            return bool(state == want)
+
+        wait_until(has_come, PATIENCE, f"{name} {want}")
         return self.job(name)
 
     def until_rest(self) -> dict[str, Any]:
