@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from bed.base_image import python_base
 from mlflow import MlflowClient
 from tests.slots.conftest import SlotSite
 
 from bed import MLflow, Node
+from bed.base_image import python_base
 from bed.images import Image, build
 from bed.processes import sweep
 
