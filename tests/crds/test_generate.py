@@ -15,7 +15,7 @@ from generate.crd import RESOURCES, Resource, definition
 from generate.files import ROOT, stale, wanted, write
 from generate.markdown import table
 from generate.structural import Part, Unsupported, structural
-from trainlease.model import machine, mode, platform
+from trainlease.model import machine, mode, platform, training_job
 from trainlease.model.annotations import ANNOTATIONS
 from trainlease.model.base import API_VERSION, Says, Shape
 from trainlease.model.settings import Settings
@@ -178,7 +178,7 @@ def test_the_reference_page_has_every_setting_and_what_it_means() -> None:
 
 
 def test_the_reference_page_has_every_annotation_there_is_a_name_for() -> None:
-    known = [v for module in (machine, mode, platform) for v in vars(module).values()]
+    known = [v for module in (machine, mode, platform, training_job) for v in vars(module).values()]
     names = {v for v in known if isinstance(v, str) and v.startswith("trainlease.dev/")}
     names -= {machine.FINALIZER, API_VERSION}
     assert {a.name for a in ANNOTATIONS} == names

@@ -20,6 +20,7 @@ from trainlease.model import tracking as word
 from trainlease.model.observed import NewRun
 
 CLUSTER = "cluster-1"
+TAGS = {word.JOB_UID: "uid-1", word.EVAL_DATA: "holdout-3"}
 _NUMBERS = itertools.count(1)
 
 
@@ -91,6 +92,16 @@ def new_run(experiment: str | None = None, attempt: int = 1, **changes: Any) -> 
         "tags": {"team": "vision"},
     }
     return NewRun(**{**made, **changes})
+
+
+async def version_of(world: World, run: NewRun, value: float = 0.8) -> int:
+    """The version of a trained model with this metric."""
+    info = await world.tracker.ensure_run(run)
+    await world.log_metrics(info.run_id, {"f1": value})
+    await world.log_model(info.run_id)
+    made = await world.tracker.ensure_version(run.experiment, info.run_id, TAGS)
+    assert made is not None
+    return made.version
 
 
 class FakeWorld:

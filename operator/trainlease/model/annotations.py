@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from trainlease.model.machine import CLAIM, CONFIRM_OFF, FORCE_RELEASE, QUARANTINE_OVER
 from trainlease.model.mode import PAUSED
 from trainlease.model.platform import ABANDON_DATABASE
+from trainlease.model.training_job import HOLD_PROMOTION, ROLLBACK
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,22 @@ ANNOTATIONS = (
         "true",
         "Lets a Platform that is being deleted go, though its database was not told.",
     ),
+    Annotation(
+        HOLD_PROMOTION,
+        "TrainingJob",
+        "true",
+        "The job's version is registered, held in MLflow and not promoted. It counts if it is "
+        "there before the job is judged, which is once.",
+    ),
+    Annotation(
+        ROLLBACK,
+        "TrainingJob",
+        "<version> or previous",
+        "Where the job's own version is Production, that one is instead. Obeyed once, which the "
+        "condition Promoted says; ignored, and said so, where another version is Production.",
+    ),
 )
-"""All there are; one that names a generation is taken off once it was obeyed."""
+"""All there are; one that names a generation is taken off once it was obeyed. A job's stay, since
+nothing but people writes a job: its conditions say that they were obeyed."""
 
 BY_NAME = {annotation.name: annotation for annotation in ANNOTATIONS}

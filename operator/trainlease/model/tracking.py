@@ -45,6 +45,10 @@ PROMOTES = "promoted"
 PROMOTED = "trainlease.promoted"
 """On a version that was once made Production by the rule: over which one (or `first`)."""
 FIRST = "first"
+RETURNED = "trainlease.returned"
+"""On a version that a person's word on a job made Production again: `begins from v14` before the
+alias moves, `from v14` after."""
+BEGINS = "begins "
 HOLD = "trainlease.hold"
 """Set to `true` by a person: on a model nothing is promoted, on a version it never is."""
 

@@ -237,6 +237,10 @@ class TrainingJobStatus(StatusShape):
         return self.but(attempts=tuple(sorted([*others, attempt], key=lambda a: a.number)))
 
 
+HOLD_PROMOTION = "trainlease.dev/hold-promotion"
+ROLLBACK = "trainlease.dev/rollback"
+
+
 class TrainingJob(KubeObject):
     """A training, queued for a machine and repeated by cause until it ends."""
 

@@ -15,7 +15,7 @@ from trainlease.model import tracking as word
 from trainlease.model.base import joined
 from trainlease.model.observed import Exit, ModelVersion, NewRun, RunStatus, Stray
 from trainlease.model.reasons import JobCondition, JobState, Outcome
-from trainlease.model.training_job import Attempt, TrainingJob, TrainingJobStatus
+from trainlease.model.training_job import HOLD_PROMOTION, Attempt, TrainingJob, TrainingJobStatus
 from trainlease.plan.promotion import Promotion, PromotionReason, is_finite, without_version
 from trainlease.plan.workload import experiment
 
@@ -130,6 +130,8 @@ def version_tags(
         word.JOB_UID: job.uid,
         word.ATTEMPT: str(number),
     }
+    if word.is_hold(job.metadata.annotations.get(HOLD_PROMOTION)):
+        tags[word.HOLD] = "true"
     rule = job.spec.promote
     if rule is None:
         return tags

@@ -11,10 +11,11 @@ from trainlease.effects.clock import Clock
 from trainlease.effects.tracking.base import Tracker
 from trainlease.model import tracking as word
 from trainlease.model.base import joined
-from trainlease.model.errors import Conflict, Unavailable
+from trainlease.model.errors import BadSpec, Conflict, Unavailable
 from trainlease.model.observed import ModelState, ModelVersion
 from trainlease.model.training_job import Promote
 from trainlease.plan.promotion import Promotion, PromotionReason, decide
+from trainlease.plan.rollback import Rollback
 from trainlease.reconcile.tracking_line import Ask
 
 _TRIES = 3
@@ -53,6 +54,22 @@ class Promoting:
                 await self._ask(server.promote, model, number, over, verdict.sentence)
                 return verdict
         raise Conflict(f"the alias production of {model} moves too often")
+
+    async def roll_back(self, asked: Rollback, says: Callable[[int], str]) -> int:
+        """Move the alias back as a person asked: to which version.
+
+        Conflict or BadSpec where there is nothing to do about it, Unavailable while another move
+        may be under way.
+        """
+        server, model = self._server(), asked.model
+        state = await self._ask(server.model_state, model)
+        to = asked.to or state.previous
+        if to is None:
+            raise BadSpec(f"{model} has no version with the alias {word.PREVIOUS}: name one")
+        self._wait_for_moves(model, state)
+        self._begun[model].pop(to, None)
+        await self._ask(server.roll_back, model, asked.version, to, says(to))
+        return to
 
     def _wait_for_moves(self, model: str, state: ModelState) -> None:
         """Unavailable while an earlier move of the alias may land after one that is sent now.

@@ -11,6 +11,7 @@ to exist exactly once (effects.tracking).
 """
 
 import asyncio
+import functools
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -26,6 +27,7 @@ from trainlease.effects.tracking.base import Tracker
 from trainlease.model import tracking as word
 from trainlease.model.errors import (
     BadSpec,
+    Conflict,
     NeedsPerson,
     NotFound,
     NotLeader,
@@ -38,6 +40,7 @@ from trainlease.model.reasons import Cause, JobState, Outcome
 from trainlease.model.settings import Settings
 from trainlease.model.training_job import Attempt, TrainingJob, TrainingJobStatus
 from trainlease.plan import results as plan
+from trainlease.plan import rollback
 from trainlease.plan.promotion import PromotionReason as Reason
 from trainlease.plan.workload import registered_model
 from trainlease.reconcile.promoting import Promoting
@@ -140,6 +143,8 @@ class Results:
 
     def is_due(self, job: TrainingJob) -> bool:
         """Whether `record` has something to do now; costs nothing."""
+        if not job.deleting and self._is_rollback_due(job):
+            return True
         if job.deleting or plan.is_recorded(job):
             self._forget(job.uid)
             return False
@@ -164,6 +169,8 @@ class Results:
             return plan.not_recorded(job, plan.NOT_CONFIGURED, plan.NOT_CONFIGURED_SAYS, now)
         self._jobs[job.uid] = (job.namespace, job.name)
         try:
+            if self._is_rollback_due(job):
+                return await self._roll_back(job)
             await self._end_runs(job, exits)
             if not job.is_finished:
                 return None
@@ -173,7 +180,9 @@ class Results:
                 found = self._found[job.uid] = await self._results(job)
         except NeedsPerson as error:
             self._not_before[job.uid] = self._clock.monotonic() + _PERSON_DELAY
-            return plan.not_recorded(job, REFUSED, str(error), now) if job.is_finished else None
+            if not job.is_finished or plan.is_recorded(job):
+                return None
+            return plan.not_recorded(job, REFUSED, str(error), now)
         except Unavailable:
             self._refused[job.title] = None
             raise
@@ -326,6 +335,24 @@ class Results:
         rule = job.spec.promote
         verdict = await self._promoting.judge(rule, version) if rule else None
         return replace(found, version=version, promotion=verdict)
+
+    # -- a person's word after that --------------------------------------------------------------
+
+    def _is_rollback_due(self, job: TrainingJob) -> bool:
+        if self._tracker is None or not plan.is_recorded(job) or not rollback.is_due(job):
+            return False
+        return self._clock.monotonic() >= self._not_before.get(job.uid, 0.0)
+
+    async def _roll_back(self, job: TrainingJob) -> TrainingJobStatus:
+        now, asked = self._clock.now(), rollback.asked(job)
+        if isinstance(asked, str):
+            return rollback.ignored(job, asked, now)
+        says = functools.partial(rollback.sentence, job)
+        try:
+            async with self._models.setdefault(asked.model, asyncio.Lock()):
+                return rollback.obeyed(job, await self._promoting.roll_back(asked, says), now)
+        except (BadSpec, Conflict) as error:
+            return rollback.ignored(job, str(error), now)
 
     # -- MLflow away, and back -------------------------------------------------------------------
 

@@ -83,6 +83,14 @@ class Tracker(Protocol):
         """
         ...
 
+    async def roll_back(self, model: str, version: int, to: int, reason: str) -> None:
+        """Alias production -> `to`, if it names `version`; once, whatever becomes of it later.
+
+        Conflict if production is another one: somebody moved it. BadSpec if there is no such
+        version. As with `promote`, a move may land late, and `ModelState.begun` says so.
+        """
+        ...
+
     async def models(self, cluster: str) -> Sequence[str]:
         """The registered models that have a version of ours, by name."""
         ...

@@ -150,6 +150,29 @@ class ExactlyOnce:
             await self._mark(row, before if current == version else current)
             await self._mirror(model, version)
 
+    async def roll_back(self, model: str, version: int, to: int, reason: str) -> None:
+        async with self._lock(model):
+            try:
+                row = await self.api.version(model, to)
+            except NotFound:
+                raise BadSpec(f"{model} has no version {to}") from None
+            done = f"from v{version}"
+            if row.tags.get(word.RETURNED) == done:
+                return
+            begins = word.BEGINS + done
+            if row.tags.get(word.RETURNED) != begins:
+                await self.api.tag_version(model, to, word.RETURNED, begins)
+            current = (await self.api.model(model)).aliases.get(word.PRODUCTION)
+            if current not in (version, to):
+                await self.api.tag_version(model, to, word.RETURNED, done)
+                is_now = f"v{current}" if current else "no version"
+                raise Conflict(f"{is_now} is Production, not v{version}")
+            if current != to:
+                await self.api.set_alias(model, word.PRODUCTION, to)
+            await self.api.tag_version(model, to, word.RETURNED, done)
+            await self.api.tag_version(model, version, word.REASON, reason)
+            await self._mirror(model, to)
+
     async def models(self, cluster: str) -> Sequence[str]:
         return await self.api.models_with(word.CLUSTER, cluster)
 
@@ -324,7 +347,9 @@ def _kept(found: Iterable[RunRow]) -> RunRow:
 
 
 def _is_begun(version: VersionRow) -> bool:
-    """Whether its promotion was begun and not seen through: its move of the alias may land yet."""
+    """Whether it was to be Production and that was not seen through: the move may land yet."""
+    if version.tags.get(word.RETURNED, "").startswith(word.BEGINS):
+        return True
     says = version.tags.get(word.REASON, "")
     return says.startswith(word.PROMOTES) and word.PROMOTED not in version.tags
 
