@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo demo-down test lint generate lock nightly clean
+.PHONY: help setup demo demo-down test bench lint generate lock nightly clean
 
 help:  ## Show the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,9 @@ lock: setup  ## Resolve the dependencies anew (hashes, no registry hosts)
 
 test: setup  ## Run every test, real parts included
 	@hack/test.sh
+
+bench: setup  ## Measure beside batch/v1 Jobs on a real node (root, Linux); table and .bench/figures.json
+	@$(BIN)/python -m bench
 
 nightly: setup  ## Run a million seeds of the simulator; stop it as you like, it goes on where it stood
 	@PYTHONHASHSEED=0 $(BIN)/python -m simulator nightly

@@ -1,7 +1,7 @@
 """What the API server says was done, and by whom: the observer's source, never the operator's word.
 
 The server writes an event when it has answered, so a line may come an instant after its answer;
-`ControlPlane.audit()` waits for that. Bodies are kept for trainlease.dev and for pods.
+`ControlPlane.audit()` waits for that. Bodies are kept for trainlease.dev, pods and Jobs.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ POLICY: dict[str, Any] = {
             "resources": [
                 {"group": "trainlease.dev"},
                 {"group": "", "resources": ["pods", "pods/*"]},
+                {"group": "batch", "resources": ["jobs", "jobs/*"]},
             ],
         },
         {"level": "Metadata"},
