@@ -19,9 +19,11 @@ _PARTS = {
     "mlflow_server": "MLflow",
     "node": "node",
     "no_node": "node",
+    "no_node_here": "node",
     "stage": "faults",
 }
 """Fixtures by the part that they stand for: the bed's, and a site of a suite's own."""
+_OWN_NODE = {"no_node", "no_node_here"}
 _COMPUTING = ("tests/mutants", "tests/simulator")
 
 
@@ -48,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         key=lambda item: (
             bool(needs[item.nodeid]),
             item.nodeid.startswith(_COMPUTING),
-            "no_node" not in _fixtures(item),  # the node of all others is not ended in between
+            not _OWN_NODE & set(_fixtures(item)),  # the node of all others is not ended in between
         )
     )
 

@@ -104,6 +104,12 @@ def no_node(_site: _Site) -> None:
     _site.end()
 
 
+@pytest.fixture(scope="module")
+def no_node_here(_site: _Site) -> None:
+    """As `no_node`, for a module whose tests share a node that the module starts and ends."""
+    _site.end()
+
+
 @pytest.fixture(scope="session")
 def _mariadb_servers(bed_folder: Path) -> dict[str, MariaDB]:
     return {name: MariaDB.start(bed_folder, name) for name in PLATFORMS}

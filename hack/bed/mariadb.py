@@ -1,7 +1,8 @@
-"""Real MariaDB servers on this machine, each with a private data folder on a loopback port.
+"""Real MariaDB servers on this machine, each with a private data folder and a port of its own.
 
 A server can be ended, crashed, frozen and made read-only, and comes back on its port with its
-data. The administrator is root without a password, reachable from this machine only.
+data. The administrator is root without a password, reachable from this machine only. Users may be
+given an address of theirs, such as the one by which pods reach this machine (`Node.host`).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _PROGRAMS = DebianPrograms(
     packages=("mariadb-server-core", "mariadb-client-core"),  # no service comes with these
     programs=("mariadbd", "mariadb-install-db", "my_print_defaults"),
 )
+_LOOPBACK = "127.0.0.1"
 _READY_SECONDS = 60.0
 _ANSWER_SECONDS = 5
 _SMALL = (
@@ -39,7 +41,6 @@ _SMALL = (
 )
 _SERVER = (
     *_SMALL,
-    "--bind-address=127.0.0.1",
     "--skip-name-resolve",
     "--character-set-server=utf8mb4",
     "--innodb-flush-log-at-trx-commit=2",  # outlives the process, if not the machine
@@ -52,8 +53,9 @@ class MariaDB(Server):
 
     stop_seconds = 20.0
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, address: str) -> None:
         super().__init__(folder.resolve() / name, name)
+        self.address = address
         self._programs = MariaDB.ensure_installed()
 
     @staticmethod
@@ -66,17 +68,17 @@ class MariaDB(Server):
         return _PROGRAMS.find("mariadbd", path)
 
     @classmethod
-    def start(cls, folder: Path, name: str) -> MariaDB:
-        """A server that accepts connections; its data is in FOLDER/NAME."""
-        server = cls(folder, name)
+    def start(cls, folder: Path, name: str, *, address: str = _LOOPBACK) -> MariaDB:
+        """A server that accepts connections, users' at `address`; its data is in FOLDER/NAME."""
+        server = cls(folder, name, address)
         template = _template(server._programs)
         shutil.copytree(template, server._data)
-        _, server.port = start_on_free_port(server._start_on)
+        _, server.port = start_on_free_port(server._start_on, address)
         return server
 
     def admin_dsn(self, database: str = "") -> str:
         """For SQLAlchemy, as the administrator."""
-        return _dsn("root", "", self.port, database)
+        return _dsn("root", "", f"{_LOOPBACK}:{self.port}", database)
 
     def create_database(
         self,
@@ -89,7 +91,7 @@ class MariaDB(Server):
         self.execute(f"CREATE DATABASE `{database}`")
         self.execute(f"CREATE USER IF NOT EXISTS `{user}`@`%%` IDENTIFIED BY %s", password)
         self.execute(f"GRANT {grants} ON `{database}`.* TO `{user}`@`%`")
-        return _dsn(user, password, self.port, database)
+        return _dsn(user, password, f"{self.address}:{self.port}", database)
 
     def execute(self, sql: str, *values: object, database: str = "") -> list[dict[str, Any]]:
         """One statement as the administrator, committed; its rows."""
@@ -132,6 +134,7 @@ class MariaDB(Server):
             *_as_this_user(),
             *_SERVER,
             f"--datadir={self._data}",
+            f"--bind-address={','.join(sorted({_LOOPBACK, self.address}))}",
             f"--port={port}",
             f"--pid-file={self._data / 'pid'}",
             # A socket's path may have 107 characters, which a test's folder may exceed.
@@ -155,7 +158,7 @@ class MariaDB(Server):
 
     def _connect(self, database: str) -> pymysql.Connection[Any]:
         return pymysql.connect(
-            host="127.0.0.1",
+            host=_LOOPBACK,
             port=self.port,
             user="root",
             database=database or None,
@@ -167,9 +170,9 @@ class MariaDB(Server):
         )
 
 
-def _dsn(user: str, password: str, port: int, database: str) -> str:
+def _dsn(user: str, password: str, place: str, database: str) -> str:
     secret = f":{quote(password, safe='')}" if password else ""
-    return f"mysql+pymysql://{quote(user, safe='')}{secret}@127.0.0.1:{port}/{database}"
+    return f"mysql+pymysql://{quote(user, safe='')}{secret}@{place}/{database}"
 
 
 def _template(server: Path) -> Path:
