@@ -26,9 +26,13 @@ lint: setup  ## ruff, mypy strict, the layers
 generate: setup  ## Write the CRDs, reference pages and state pictures anew
 	@$(BIN)/python -m generate
 
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 \
+	--no-header --no-emit-index-url --no-emit-find-links
+
 lock: setup  ## Resolve the dependencies anew (hashes, no registry hosts)
-	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --all-extras --python-version 3.11 \
-		--no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements/lock.txt
+	@$(COMPILE) --all-extras pyproject.toml -o requirements/lock.txt
+	@$(COMPILE) -c requirements/lock.txt pyproject.toml -o requirements/operator.txt
+	@$(COMPILE) requirements/build.in -o requirements/build.txt
 
 test: setup  ## Run every test, real parts included
 	@hack/test.sh

@@ -10,6 +10,7 @@ from tests.wiring.process import ACCOUNT
 from bed.control_plane import ControlPlane
 from bed.errors import TimedOut
 from bed.platform_schemas import (
+    Target,
     platform_manifest,
     prepare,
     read_machines,
@@ -32,7 +33,7 @@ class Site:
     """One platform with its database, and one machine whose trainings run in `folder`."""
 
     plane: ControlPlane
-    database: Path
+    database: Target
     folder: Path
 
     def machine(self, name: str = "gpu-1") -> dict[str, Any]:

@@ -1,9 +1,7 @@
 """What a schema cannot refuse is said in a condition, with what to do, and never with a secret."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
-from sqlite3 import connect
 from typing import Any
 
 import pytest
@@ -11,7 +9,7 @@ from tests.wiring.conftest import leader_of
 from tests.wiring.process import Replica
 from tests.wiring.site import SYSTEM, Site, secret, thing
 
-from bed.platform_schemas import prepare
+from bed.platform_schemas import Door, Target, prepare
 from bed.processes import sweep
 
 DATABASE_REACHABLE = "DatabaseReachable"
@@ -164,6 +162,5 @@ def observe(site: Site, name: str) -> str:
     return site.until_condition(DATABASE_REACHABLE, "Down", "platform", name)
 
 
-def execute(database: Path, statement: str) -> None:
-    with closing(connect(database)) as connection, connection:
-        connection.execute(statement)
+def execute(database: Target, statement: str) -> None:
+    Door(database, "saturno").execute(statement)
