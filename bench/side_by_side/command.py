@@ -31,26 +31,34 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--burst", type=int, default=300, help="jobs at once where pods are quick")
     parser.add_argument("--json", type=Path, default=Path(".bench/figures.json"))
     chosen = parser.parse_args(arguments)
+    report = Report()
     sweep_abandoned()
-    with tempfile.TemporaryDirectory() as name, site.stand(Path(name), _SLOTS) as stand:
-        folder = Path(name)
-        plane = stand.cluster.plane
-        report = Report(machine(plane))
-        image = stand.cluster.node.busybox.name
-        alone = Ours(site.OURS, image, {"machine": stand.machines[0]})
-        plain = Plain(site.PLAIN, model_pod(plane, alone))
-        rounds.singles(plane, {OURS: alone, PLAIN: plain}, chosen.rounds, report)
-        programs = Programs({OURS: stand.operator.pid, PLAIN: _controllers(plane)})
-        pooled = Ours(site.OURS, image, {"pool": site.POOL})
-        both: Sides = {OURS: pooled, PLAIN: plain}
-        rounds.queues(plane, both, programs, chosen.jobs, _SLOTS, chosen.queues, report)
-        recorded_runs(stand, folder, chosen, report)
-        stand.cluster.stop()
-        burst(folder / "burst", chosen.burst, _BURST_SLOTS, chosen.queues, report)
-    chosen.json.parent.mkdir(parents=True, exist_ok=True)
-    chosen.json.write_text(json.dumps(report.wire(), indent=2) + "\n")
-    print("\n".join(report.lines()))
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            with site.stand(folder, _SLOTS) as stand:
+                on_a_node(stand, folder, chosen, report)
+            burst(folder / "burst", chosen.burst, _BURST_SLOTS, chosen.queues, report)
+    finally:  # what was measured is told though a later part fails
+        chosen.json.parent.mkdir(parents=True, exist_ok=True)
+        chosen.json.write_text(json.dumps(report.wire(), indent=2) + "\n")
+        print("\n".join(report.lines()))
     return 0
+
+
+def on_a_node(stand: site.Stand, folder: Path, chosen: argparse.Namespace, report: Report) -> None:
+    """Pods that run: one at a time, many on few slots, and the operator with MLflow."""
+    plane = stand.cluster.plane
+    report.machine = machine(plane)
+    image = stand.cluster.node.busybox.name
+    alone = Ours(site.OURS, image, {"machine": stand.machines[0]})
+    plain = Plain(site.PLAIN, model_pod(plane, alone))
+    rounds.singles(plane, {OURS: alone, PLAIN: plain}, chosen.rounds, report)
+    programs = Programs({OURS: stand.operator.pid, PLAIN: _controllers(plane)})
+    pooled = Ours(site.OURS, image, {"pool": site.POOL})
+    both: Sides = {OURS: pooled, PLAIN: plain}
+    rounds.queues(plane, both, programs, chosen.jobs, _SLOTS, chosen.queues, report)
+    recorded_runs(stand, folder, chosen, report)
 
 
 def recorded_runs(

@@ -38,7 +38,7 @@ class Figure:
 class Report:
     """All figures of one run, and the machine that they were measured on."""
 
-    machine: Mapping[str, str]
+    machine: Mapping[str, str] = field(default_factory=dict)
     figures: list[Figure] = field(default_factory=list)
     bills: dict[str, Counter[str]] = field(default_factory=dict)
     """Of each side, who wrote what for one job, in the last round."""

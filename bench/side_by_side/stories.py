@@ -126,7 +126,7 @@ def stories(events: Iterable[AuditEvent], jobs: Iterable[str]) -> dict[str, Stor
             job = labels.get(f"{GROUP}/job") or labels.get("batch.kubernetes.io/job-name", "")
             pods[event.name] = job
             _once(found, job, "pod_asked", event.received_at)
-        elif event.resource == "pods/status" and _phase(event) in ("Succeeded", "Failed"):
+        elif event.resource == "pods/status" and _has_ended(event):
             _once(found, pods.get(event.name, ""), "pod_ended", event.answered_at)
         elif event.resource in (f"trainingjobs.{GROUP}", "jobs.batch") and event.verb == "create":
             _once(found, event.name, "created", event.answered_at)
@@ -162,8 +162,10 @@ def _status(event: AuditEvent) -> dict[str, Any]:
     return dict((event.response or {}).get("status", {})) if event.code < 300 else {}
 
 
-def _phase(event: AuditEvent) -> str:
-    return str(_status(event).get("phase", ""))
+def _has_ended(event: AuditEvent) -> bool:
+    """Its containers have; the kubelet says so up to a second before the pod's phase does."""
+    containers = _status(event).get("containerStatuses", ())
+    return bool(containers) and all("terminated" in one["state"] for one in containers)
 
 
 def _is_machine(event: AuditEvent) -> bool:

@@ -13,6 +13,8 @@ KUBELET = "system:node:bed-node"
 OPERATOR = "system:serviceaccount:trainlease-system:trainlease-operator"
 CONTROLLER = "system:serviceaccount:kube-system:job-controller"
 COMPLETE = {"conditions": [{"type": "Complete", "status": "True"}]}
+RUNS = {"phase": "Running", "containerStatuses": [{"state": {"running": {}}}]}
+OVER = {"phase": "Running", "containerStatuses": [{"state": {"terminated": {"exitCode": 0}}}]}
 ENDED = {"state": "Succeeded", "attempts": [{"machine": "gpu-1", "outcome": "Succeeded"}]}
 
 
@@ -47,8 +49,8 @@ def after(moment: datetime | None) -> float:
 OURS = [
     event(0, "admin", "create", "trainingjobs.trainlease.dev", "one"),
     event(1, OPERATOR, "create", "pods", "one-1-x", labels={"trainlease.dev/job": "one"}),
-    event(2, KUBELET, "patch", "pods/status", "one-1-x", status={"phase": "Running"}),
-    event(3, KUBELET, "patch", "pods/status", "one-1-x", status={"phase": "Succeeded"}),
+    event(2, KUBELET, "patch", "pods/status", "one-1-x", status=RUNS),
+    event(3, KUBELET, "patch", "pods/status", "one-1-x", status=OVER),
     event(4, OPERATOR, "patch", "trainingjobs.trainlease.dev/status", "one", code=409),
     event(5, OPERATOR, "patch", "trainingjobs.trainlease.dev/status", "one", status=ENDED),
     event(
@@ -61,7 +63,7 @@ OURS = [
 PLAIN = [
     event(0, "admin", "create", "jobs.batch", "one"),
     event(1, CONTROLLER, "create", "pods", "one-y", labels={"batch.kubernetes.io/job-name": "one"}),
-    event(3, KUBELET, "patch", "pods/status", "one-y", status={"phase": "Failed"}),
+    event(3, KUBELET, "patch", "pods/status", "one-y", status=OVER),
     event(4, CONTROLLER, "update", "jobs.batch/status", "one", status={"active": 0}),
     event(5, CONTROLLER, "update", "jobs.batch/status", "one", status=COMPLETE),
 ]
