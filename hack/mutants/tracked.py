@@ -24,8 +24,8 @@ MUTANTS = (
         "A run that lands after its attempt's run was handed out is deleted.",
         (
             _ONCE,
-            "                if not await self._is_late_twin(row):\n",
-            "                if True:\n",
+            "for row in rows if not await self._is_late_twin(row)]",
+            "for row in rows]",
         ),
         (
             _ONCE,
