@@ -1,16 +1,17 @@
-"""Rights as the manifests grant them, and one that is taken away."""
+"""Rights as the manifests grant them, and as the audit log shows that they were used."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import yaml
 from tests.wiring.conftest import ROOT
+from tests.wiring.process import ACCOUNT
 from tests.wiring.site import PATIENCE, SYSTEM
 from tests.wiring.test_rights import allowed
 
-from bed import ControlPlane, wait_until
+from bed import AuditEvent, ControlPlane, wait_until
 
 ANY = "*"
 NAME = "trainlease-operator"
@@ -29,6 +30,15 @@ class Right(NamedTuple):
 def granted() -> set[Right]:
     """Each single right of the operator's account, by manifests/rbac.yaml."""
     return {right for role in _roles() for rule in role["rules"] for right in _of(rule, role)}
+
+
+def used(events: Iterable[AuditEvent], rights: set[Right]) -> set[Right]:
+    """What the account asked for, each as the right that covers it; what none covers, as asked."""
+    return {
+        _covering(event, rights)
+        for event in events
+        if event.user == ACCOUNT and "objectRef" in event.raw
+    }
 
 
 @contextmanager
@@ -82,6 +92,17 @@ def _resource(single: dict[str, Any]) -> str:
 
 def _is(single: dict[str, Any], right: Right) -> bool:
     return single["verbs"] == [right.verb] and _resource(single) == right.resource
+
+
+def _covering(event: AuditEvent, rights: set[Right]) -> Right:
+    asked = Right(event.verb, event.resource, event.namespace or ANY, event.name or ANY)
+    wider = (
+        asked,
+        asked._replace(name=ANY),
+        asked._replace(namespace=ANY),
+        asked._replace(namespace=ANY, name=ANY),
+    )
+    return next((right for right in wider if right in rights), asked)
 
 
 def _replace(plane: ControlPlane, role: dict[str, Any]) -> None:
