@@ -80,4 +80,15 @@ MUTANTS = (
         ),
         tests=("tests/reconcile/test_results.py",),
     ),
+    mutant(
+        "confirmed-in-a-lost-life",
+        "What a database was told in a life that the ledger has lost confirms no start: a clock "
+        "that went back gives a Machine without status a smaller fence.",
+        (
+            "plan/rows.py",
+            "known.fence - fence in (0, 1) and known.told",
+            "known.fence >= fence and known.told",
+        ),
+        tests=("tests/plan/test_claim_begin.py",),
+    ),
 )

@@ -153,12 +153,14 @@ class Book:
     def holding(self, machine: str) -> list[int]:
         """The claims whose runs hold back Free, by generation.
 
-        What a Machine turned on that was replaced since is nobody's, and does so only until a
-        database says that another hand has the machine (section 3, step 6), or another Machine
-        on the same instance may have it.
+        What a Machine turned on that was replaced since is nobody's. Of an instance it holds back
+        Free until a database says that another hand has it (section 3, step 6), or another Machine
+        may have it; a process is known by the uid of its Machine alone.
         """
         body, ours = self.machine(machine), self.running[machine].ours
-        if body is None or not (self.is_anothers(machine) or has_twin(body, self.machines())):
+        is_instance = body is not None and "aws" in body["spec"]
+        is_theirs = self.is_anothers(machine) or (body and has_twin(body, self.machines()))
+        if body is None or (is_instance and not is_theirs):
             return sorted(ours)
         return sorted(g for g, uid in ours.items() if uid == body["metadata"]["uid"])
 

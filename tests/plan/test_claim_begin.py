@@ -103,6 +103,10 @@ def test_who_is_being_told_is_not_told_twice() -> None:
             },
         ),
         (
+            "what it confirmed is of a life that its ledger has lost",
+            {"rows": {"saturno": replace(known(MACHINE), fence=20), "latam": known(MACHINE)}},
+        ),
+        (
             "a database that confirms all leases has not",
             {"platforms": (a_fact("saturno"), a_fact("latam", down=True, confirm=Confirm.ALL))},
         ),

@@ -1,12 +1,21 @@
 """What may run, and what may be turned off, when a machine is more than one program's."""
 
+from typing import Any
+
 from tests.simulator import bodies
 from tests.simulator.bodies import FREE_ROWS, HELD_ROWS, Outside
 
-from simulator.facts import By
+from simulator.facts import Body, By
 from trainlease.model.observed import MachineRows, RowState
 
 TAKEN = MachineRows(RowState.OCCUPIED, "ana", "ana", None)
+
+
+def another(**status: Any) -> Body:
+    """The Machine that came in the place of the one that turned the instance on."""
+    body = bodies.machine(uid="uid-of-another", **status)
+    body["spec"]["aws"] = {"instanceId": "i-1", "region": "r"}
+    return body
 
 
 def replaced_while_it_was_on() -> Outside:
@@ -17,16 +26,14 @@ def replaced_while_it_was_on() -> Outside:
     outside.write("machines", bodies.machine(state="Claimed", generation=1), By.PERSON)
     outside.row(HELD_ROWS)
     outside.power(True)
-    anew = bodies.machine(uid="uid-of-another", state="Stopping", generation=9)
-    outside.write("machines", anew, By.PERSON)
+    outside.write("machines", another(state="Stopping", generation=9), By.PERSON)
     outside.observer.breaches.clear()
     return outside
 
 
 def set_free(outside: Outside) -> list[str]:
     outside.row(bodies.rows(RowState.FREE, RowState.FREE, 19, generation=9))
-    free = bodies.machine(uid="uid-of-another", state="Free", generation=9, debts=["nutresa"])
-    outside.write("machines", free)
+    outside.write("machines", another(state="Free", generation=9, debts=["nutresa"]))
     return outside.broken
 
 
@@ -45,11 +52,19 @@ def test_it_does_not_once_a_database_says_that_the_machine_is_anothers() -> None
 
 def test_nor_does_it_where_another_machine_on_the_instance_may_have_it() -> None:
     outside = replaced_while_it_was_on()
-    for body in (bodies.machine(uid="uid-of-another", state="Stopping"), bodies.machine("twin")):
-        body["spec"]["aws"] = {"instanceId": "i-1", "region": "r"}
-        outside.write("machines", body, By.PERSON)
+    twin = another(state="Stopping") | {"metadata": bodies.made("twin")}
+    outside.write("machines", twin, By.PERSON)
 
     assert set_free(outside) == []
+
+
+def test_nor_does_a_process_of_which_the_machine_that_came_since_knows_nothing() -> None:
+    outside = replaced_while_it_was_on()
+    process = bodies.machine(uid="uid-of-another", state="Stopping", generation=9)
+    outside.write("machines", process, By.PERSON)
+    outside.write("machines", process | {"status": {"state": "Free", "generation": 9}})
+
+    assert "off-before-free" not in outside.broken
 
 
 def test_what_the_present_machine_turned_on_holds_it_back_whatever_a_database_says() -> None:

@@ -168,9 +168,12 @@ def is_settled(fact: PlatformFact, rows: Rows, fence: int) -> bool:
 
 
 def is_confirmed(fact: PlatformFact, rows: Rows, fence: int) -> bool:
-    """Whether this database says what the entry of this fence says."""
+    """Whether this database says what the entry of this fence says, or the free that ends it.
+
+    A larger fence is of a life that the ledger has lost: by a clock that went back since, say.
+    """
     known = rows.get(fact.name)
-    return known is not None and known.fence >= fence and known.told is Told.IN_STEP
+    return known is not None and known.fence - fence in (0, 1) and known.told is Told.IN_STEP
 
 
 def owing(platforms: Iterable[PlatformFact], rows: Rows, fence: int) -> tuple[str, ...]:
