@@ -46,6 +46,8 @@ class Ran:
 
     ours: dict[int, str] = field(default_factory=dict)
     """Generation -> uid of the Machine in whose name it was started."""
+    ours_until: float = -inf
+    """When the last of ours ended."""
     legacy_since: float = -inf
     claims: set[str] = field(default_factory=set)
     """Platforms by whose table the legacy program has taken the machine for its run."""
@@ -319,6 +321,7 @@ class Book:
             self.ran.add((fact.job_uid, fact.attempt))
         else:
             ran.ours.pop(fact.generation, None)
+            ran.ours_until = fact.at
 
     def _take_backup(self, fact: Restored) -> None:
         """What etcd has forgotten may come again: a claim's generation, an attempt's start.

@@ -64,7 +64,7 @@ def legacy_run_kept(book: Book, fact: Powered) -> Iterator[str]:
     # its place. Where a Platform is only observed, its row says free throughout our claim: no
     # cool-down keeps the legacy program off before a call in flight has landed that was sent at our
     # own run.
-    was_under_way = fact.at - fact.lateness < ran.legacy_since
+    was_under_way = fact.at - fact.lateness < max(ran.legacy_since, ran.ours_until)
     kept = book.told_platforms() if was_under_way else book.platforms()
     asked = {name for name, _ in kept if not book.is_made_anew(name, fact.at)}
     claims = sorted(ran.claims & asked)

@@ -110,5 +110,20 @@ def test_a_call_that_was_sent_at_such_a_run_may_not() -> None:
     assert stopped(mode="Observe", lateness=0.5) == ["legacy-run-kept"]
 
 
+def test_a_call_that_was_sent_at_our_own_run_beside_it_may() -> None:
+    outside = Outside()
+    platform = bodies.platform()
+    platform["spec"]["mode"] = "Observe"
+    outside.write("platforms", platform, By.PERSON)
+    outside.write("machines", bodies.machine(state="Stopping", generation=1), By.PERSON)
+    outside.power(True)
+    outside.row(TAKEN, By.LEGACY)
+    outside.power(True, None, By.LEGACY)
+    outside.power(False, by=By.ITSELF)
+    outside.power(False, None, lateness=1.5)
+
+    assert "legacy-run-kept" not in outside.broken
+
+
 def test_nor_may_a_call_under_way_where_the_row_is_told() -> None:
     assert stopped(mode="Enforce", lateness=3.0) == ["legacy-run-kept"]
