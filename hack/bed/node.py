@@ -86,7 +86,7 @@ class Node(Stoppable):
             port = endpoints.get("kubeletEndpoint", {}).get("Port")
             return port == self._kubelet_port and self.ready() == "True"
 
-        wait_until(told, _READY_SECONDS, f"node {self.name} Ready")
+        self._parts["kubelet"].until(told, _READY_SECONDS)
         self.set_gpus(self.gpus)
 
     def await_lost(self) -> None:

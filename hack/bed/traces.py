@@ -20,7 +20,8 @@ PREFIX = "tl-bed-"
 _RECORD = "traces"
 _GROUPS = Path("/sys/fs/cgroup")
 _LINKS = Path("/sys/class/net")
-_GONE_SECONDS = 10.0
+_GONE_SECONDS = 60.0
+"""More than another bed takes to end: its place is free a moment before all of it is gone."""
 
 
 def note(folder: Path, name: str) -> None:
