@@ -316,9 +316,11 @@ class Book:
             ran.claims = taken if fact.on else set()
         elif fact.on:
             ran.ours[fact.generation] = fact.uid
-            self.starts[fact.uid, fact.generation] += 1
-            self.started_on[fact.job_uid, fact.attempt].add(fact.machine)
-            self.ran.add((fact.job_uid, fact.attempt))
+            attempt = fact.job_uid, fact.attempt
+            if fact.at - fact.lateness > self.restored_at or attempt in self._begun():
+                self.starts[fact.uid, fact.generation] += 1
+                self.started_on[attempt].add(fact.machine)
+            self.ran.add(attempt)
         else:
             ran.ours.pop(fact.generation, None)
             ran.ours_until = fact.at

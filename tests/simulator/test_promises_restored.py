@@ -56,6 +56,23 @@ def test_a_start_that_no_object_knows_any_more_may_come_again() -> None:
     assert outside.broken == []
 
 
+@pytest.mark.parametrize(("lateness", "broken"), [(3.0, []), (0.0, ["one-start"])])
+def test_nor_does_one_count_that_lands_after_a_backup_which_does_not_know_its_attempt(
+    lateness: float, broken: list[str]
+) -> None:
+    outside = running()
+    outside.power(False, by=By.ITSELF)
+    outside.observer.see(Restored(outside.at, BEFORE_THE_GRANT))
+    outside.power(True, lateness=lateness)
+    outside.at += 10
+    for plural, body in objects(
+        CLAIM, BOUND | {"machine": "gpu-2", "machineUid": "uid-gpu-2"}, {"attempts": STARTED}
+    ):
+        outside.write(plural, body, By.PERSON)
+    outside.power(True, name="gpu-2")
+    assert [name for name in outside.broken if name == "one-start"] == broken
+
+
 def test_a_start_that_an_object_still_knows_may_not() -> None:
     outside = running()
     outside.observer.see(Restored(outside.at, IN_THE_CLAIM))
