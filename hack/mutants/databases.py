@@ -126,8 +126,8 @@ MUTANTS = (
         "Confirmed is only a row that says what the ledger says.",
         (
             _ROWS,
-            "    return known is not None and known.fence >= fence and known.told is Told.IN_STEP",
-            "    return known is not None and known.fence >= fence",
+            "known.fence - fence in (0, 1) and known.told is Told.IN_STEP",
+            "known.fence - fence in (0, 1)",
         ),
         ("plan/claim.py", "        _give_back,\n", ""),
         needs=("side row edited: a larger fence", "another cluster's side row"),
