@@ -34,6 +34,6 @@ step "types" $bin/mypy
 step "bed" wait "$bed"
 bed=
 trap - EXIT
-# Two workers on two cores: suites that wait for real parts go to one (tests/conftest.py groups them
-# by the parts that they share), those that compute to the other.
+# Two workers on two cores. What a machine has room for once, the node, is one worker's
+# (tests/conftest.py makes a group of its tests); it comes first, and the rest runs beside it.
 exec $bin/pytest -n 2 --dist loadgroup -q --durations=15

@@ -1,7 +1,7 @@
 """Real parts for every test that asks for them, and the order in which tests run.
 
-Quick tests come first. Tests that share a real part stay in one worker of pytest-xdist, so that
-each server is started once, and such suites, which wait, run beside those that compute.
+Quick tests come first. Each worker of pytest-xdist has servers of its own; what a machine has room
+for once is one worker's.
 """
 
 import logging
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from _pytest.nodeid import coerce_node_id
 
 pytest_plugins = ["bed.fixtures"]
 
@@ -23,6 +24,8 @@ _PARTS = {
     "stage": "faults",
 }
 """Fixtures by the part that they stand for: the bed's, and a site of a suite's own."""
+_ONE_ON_A_MACHINE = {"node"}
+"""Parts that this machine has room for once: their tests run in one worker, one after the other."""
 _OWN_NODE = {"no_node", "no_node_here"}
 _COMPUTING = ("tests/mutants", "tests/simulator")
 
@@ -38,21 +41,21 @@ def log_as_before() -> Iterator[None]:
     structlog.configure(**told)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test that needs real parts the group of those parts; sort what is quick first."""
-    needs = {item.nodeid: _parts(item) for item in items}
-    group = _groups([parts for parts in needs.values() if parts])
-    for item in items:
-        if parts := needs[item.nodeid]:
-            item.add_marker(pytest.mark.xdist_group(group[min(parts)]))
+    """Sort what is quick first; tests that need a node are one group, so one worker's."""
+    needs = {item: _parts(item) for item in items}
     items.sort(
         key=lambda item: (
-            bool(needs[item.nodeid]),
+            bool(needs[item]),
             item.nodeid.startswith(_COMPUTING),
             not _OWN_NODE & set(_fixtures(item)),  # the node of all others is not ended in between
         )
     )
+    for item in items:
+        if needs[item] & _ONE_ON_A_MACHINE:
+            # What pytest-xdist 3.8 does for its mark xdist_group, but where pytest 9.2 looks.
+            item._id = coerce_node_id(f"{item.nodeid}@{min(needs[item] & _ONE_ON_A_MACHINE)}")
 
 
 def _parts(item: pytest.Item) -> frozenset[str]:
@@ -64,13 +67,3 @@ def _parts(item: pytest.Item) -> frozenset[str]:
 def _fixtures(item: pytest.Item) -> tuple[str, ...]:
     names: tuple[str, ...] = getattr(item, "fixturenames", ())
     return names
-
-
-def _groups(sets: list[frozenset[str]]) -> dict[str, str]:
-    """Parts that any one test needs together are one group; the answer names it by part."""
-    group = {part: frozenset([part]) for part in _PARTS.values()}
-    for parts in sets:
-        joined = frozenset().union(*(group[part] for part in parts))
-        for part in joined:
-            group[part] = joined
-    return {part: "-and-".join(sorted(together)) for part, together in group.items()}

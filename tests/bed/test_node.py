@@ -120,3 +120,8 @@ def test_who_is_not_root_is_told_so() -> None:
     )
 
     assert "NodeUnavailable: no node on this machine: this is not root" in asked.stderr
+
+
+def test_tests_of_a_node_are_one_group(node: Node, request: pytest.FixtureRequest) -> None:
+    """Else two workers would wait for each other's node."""
+    assert request.node.nodeid.endswith("@node")
