@@ -10,13 +10,12 @@ from pathlib import Path
 
 from bed import Cluster, ControlPlane, Part, Processes, sweep
 from bed.platform_schemas import platform_manifest, prepare
-from demo.parts import CRDS, MANIFESTS, OPERATOR, SYSTEM
+from demo.parts import CRDS, GROUPS, MANIFESTS, OPERATOR, SYSTEM
 
 OURS, PLAIN, POOL = "saturno", "plain", "onprem"
 SETTINGS = {"TRAINLEASE_POD_GRACE": "1", "TRAINLEASE_COOLDOWN": "1"}
 """How long a slot that nobody knows anything of yet waits for its first claim: paid once, at the
 start. All else is as in production."""
-_GROUPS = ("system:serviceaccounts", f"system:serviceaccounts:{SYSTEM}", "system:authenticated")
 _SECONDS = 120.0
 
 
@@ -50,7 +49,7 @@ def start_operator(
     `tracking` is the MLflow server; empty: jobs are recorded nowhere.
     """
     program = Path(sys.executable).parent / "trainlease"
-    kubeconfig = plane.kubeconfig_for(OPERATOR, _GROUPS)
+    kubeconfig = plane.kubeconfig_for(OPERATOR, GROUPS)
     command: list[str | Path] = [program, "operator", "--kubeconfig", kubeconfig]
     env = {"HOME": str(folder), "PATH": str(program.parent), **SETTINGS}
     env |= {"TRAINLEASE_TRACKING_URI": tracking} if tracking else {}

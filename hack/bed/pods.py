@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from bed.node import Node
+from bed.node import GPU, Node
 from bed.waiting import wait_until
 
 _SECONDS = 60.0
@@ -43,7 +43,7 @@ def shell_pod(node: Node, namespace: str, name: str, script: str, **main: object
 
 def gpus(count: int) -> Mapping[str, object]:
     """The resources of a container that asks for so many GPU slots."""
-    return {"limits": {"nvidia.com/gpu": str(count)}}
+    return {"limits": {GPU: str(count)}}
 
 
 def found(node: Node, namespace: str, name: str) -> dict[str, Any]:

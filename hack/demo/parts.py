@@ -29,7 +29,7 @@ CRDS = ROOT / "crds"
 MANIFESTS = ROOT / "manifests"
 SYSTEM = "trainlease-system"
 OPERATOR = f"system:serviceaccount:{SYSTEM}:trainlease-operator"
-_GROUPS = ("system:serviceaccounts", f"system:serviceaccounts:{SYSTEM}", "system:authenticated")
+GROUPS = ("system:serviceaccounts", f"system:serviceaccounts:{SYSTEM}", "system:authenticated")
 _READY_SECONDS = 60.0
 _PATIENCE = 30.0
 _SETTINGS = {
@@ -149,7 +149,7 @@ def start_operator(folder: Path, plane: ControlPlane, tracking: str, python: Pat
     """
     env = _environment(
         {
-            "KUBECONFIG": str(plane.kubeconfig_for(OPERATOR, _GROUPS)),
+            "KUBECONFIG": str(plane.kubeconfig_for(OPERATOR, GROUPS)),
             "PATH": f"{python}:{os.environ.get('PATH', os.defpath)}",
             "TRAINLEASE_NAMESPACE": SYSTEM,
             "TRAINLEASE_PROCESS_FOLDER": str(folder / "claims"),

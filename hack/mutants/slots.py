@@ -65,7 +65,11 @@ MUTANTS = (
     mutant(
         "anothers-pod-taken-for-ours",
         "A pod of another claim under our name is not ours.",
-        (_NODE, "            if not _is_of(Pod(made), workload):", "            if False:"),
+        (
+            _NODE,
+            "            if Pod(made).claim != (workload.machine_uid, workload.generation):",
+            "            if False:",
+        ),
         tests=_TESTS,
     ),
 )

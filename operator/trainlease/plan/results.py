@@ -205,7 +205,9 @@ def recorded(job: TrainingJob, results: Results, now: datetime) -> TrainingJobSt
         status = status.with_attempt(attempt.but(metrics=kept))
     lack = results.lack
     reason, text = lack.value if lack else RECORDED, _what(job, results)
-    said = _with(job, status, JobCondition.RESULTS_RECORDED, lack is None, reason, text, now)
+    said = with_condition(
+        job, status, JobCondition.RESULTS_RECORDED, lack is None, reason, text, now
+    )
     if results.version is not None:
         said = said.but(model=f"{results.version.model}/{results.version.version}")
     promotion = results.promotion
@@ -213,7 +215,7 @@ def recorded(job: TrainingJob, results: Results, now: datetime) -> TrainingJobSt
         return said.but(why=f"not registered: {'; '.join(results.notes)}"[:1024]) if lack else said
     if status.state is JobState.SUCCEEDED:
         said = said.but(why=promotion.sentence[:1024])
-    return _with(
+    return with_condition(
         job,
         said,
         JobCondition.PROMOTED,
@@ -226,7 +228,9 @@ def recorded(job: TrainingJob, results: Results, now: datetime) -> TrainingJobSt
 
 def not_recorded(job: TrainingJob, reason: str, message: str, now: datetime) -> TrainingJobStatus:
     """The status of a job whose results a person has to let in."""
-    return _with(job, job.status, JobCondition.RESULTS_RECORDED, False, reason, message, now)
+    return with_condition(
+        job, job.status, JobCondition.RESULTS_RECORDED, False, reason, message, now
+    )
 
 
 def _param_name(name: str) -> str:
@@ -268,7 +272,7 @@ def _named(stray: Stray) -> str:
     return f"{stray.run_id} (experiment {stray.experiment}{inside})"
 
 
-def _with(
+def with_condition(
     job: TrainingJob,
     status: TrainingJobStatus,
     kind: JobCondition,
@@ -277,6 +281,7 @@ def _with(
     message: str,
     now: datetime,
 ) -> TrainingJobStatus:
+    """The status with this condition, which speaks of the job as it was read."""
     conditions = cond.with_condition(
         status.conditions,
         kind,

@@ -13,6 +13,7 @@ from trainlease.model import conditions as cond
 from trainlease.model.reasons import JobCondition
 from trainlease.model.training_job import ROLLBACK, TrainingJob, TrainingJobStatus
 from trainlease.plan.promotion import PromotionReason
+from trainlease.plan.results import with_condition
 
 PREVIOUS = "previous"
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
@@ -53,7 +54,7 @@ def obeyed(job: TrainingJob, to: int, now: datetime) -> TrainingJobStatus:
     """The status of a job whose version was taken back."""
     text = sentence(job, to)
     reason = PromotionReason.ROLLED_BACK.value
-    said = _with(job, JobCondition.PROMOTED, False, reason, text, now)
+    said = with_condition(job, job.status, JobCondition.PROMOTED, False, reason, text, now)
     return said.but(why=text)
 
 
@@ -64,7 +65,7 @@ def ignored(job: TrainingJob, why: str, now: datetime) -> TrainingJobStatus:
     assert before is not None
     # In front, so that nothing which is too long cuts it off.
     text = f"{_word(job)} is ignored: {why}; {before.message}"
-    return _with(job, kind, before.is_true, before.reason, text, now)
+    return with_condition(job, job.status, kind, before.is_true, before.reason, text, now)
 
 
 def sentence(job: TrainingJob, to: int) -> str:
@@ -77,18 +78,3 @@ _SAYS = (JobCondition.PROMOTED, JobCondition.RESULTS_RECORDED)
 
 def _word(job: TrainingJob) -> str:
     return f'{ROLLBACK}="{job.metadata.annotations[ROLLBACK].strip()[:_LONGEST]}"'
-
-
-def _with(
-    job: TrainingJob, kind: JobCondition, value: bool, reason: str, text: str, now: datetime
-) -> TrainingJobStatus:
-    conditions = cond.with_condition(
-        job.status.conditions,
-        kind,
-        value,
-        reason,
-        text,
-        now=now,
-        generation=job.metadata.generation,
-    )
-    return job.status.but(conditions=conditions)

@@ -88,7 +88,7 @@ class NodeProvider:
             made = await self._kube.create("pods", body)
         except AlreadyExists:
             made = await self._kube.get("pods", namespace, name)
-            if not _is_of(Pod(made), workload):
+            if Pod(made).claim != (workload.machine_uid, workload.generation):
                 raise BadSpec(
                     f"a pod {namespace}/{name} that is not ours stands in the way: delete it"
                 ) from None
@@ -261,11 +261,6 @@ def _node_of(machine: Machine) -> str:
     if machine.spec.node is None:
         raise BadSpec(f"{machine.name} is no node slot")
     return machine.spec.node.name
-
-
-def _is_of(pod: Pod, workload: Workload) -> bool:
-    claim = workload.machine_uid, workload.generation
-    return (pod.machine_uid, pod.generation) == claim
 
 
 def _exits(machine: Machine, slot: Slot) -> dict[int, Exit]:

@@ -38,13 +38,11 @@ class Nodes:
     seen: dict[str, Node] = field(default_factory=dict)
     read_at: dict[str, float] = field(default_factory=dict)
 
-    def saw(self, name: str, body: Body | None, tick: float) -> Node:
+    def saw(self, name: str, body: Body | None, tick: float) -> None:
         """Keep what was read at `tick` (None: there is no such node)."""
         before = self.seen.get(name)
-        node = _gone(name) if body is None else _read(name, body, before, tick)
-        self.seen[name] = node
+        self.seen[name] = _gone(name) if body is None else _read(name, body, before, tick)
         self.read_at[name] = tick
-        return node
 
 
 def _gone(name: str) -> Node:

@@ -15,6 +15,9 @@ from trainlease.model.base import parse_time
 from trainlease.model.observed import Exit, Trouble
 from trainlease.model.reasons import Cause
 
+Claim = tuple[str, int]
+"""A claim by (machine uid, generation)."""
+
 _SIGNALS = {1: "SIGHUP", 2: "SIGINT", 6: "SIGABRT", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
 _SIGNALLED = 128
 
@@ -59,6 +62,10 @@ class Pod:
         """The claim's; 0 for a pod whose label somebody spoilt, which is no claim's."""
         text = self._label(pods.GENERATION)
         return int(text) if text.isdigit() else 0
+
+    @property
+    def claim(self) -> Claim:
+        return self.machine_uid, self.generation
 
     @property
     def is_ours_to_end(self) -> bool:

@@ -8,11 +8,8 @@ from dataclasses import dataclass, field
 from math import inf
 
 from trainlease.effects.machines.nodes import Node
-from trainlease.effects.machines.pod_states import Pod
+from trainlease.effects.machines.pod_states import Claim, Pod
 from trainlease.model.observed import Trouble
-
-Claim = tuple[str, int]
-"""A claim by (machine uid, generation)."""
 
 _KEPT = 8
 """Ended pods that are remembered of a slot: those whose results may not be recorded yet."""
@@ -57,7 +54,7 @@ class Slot:
         """After the first whole list. Whose last claim left its pod has nothing to wait for: every
         claim before it was confirmed off."""
         if self.quiet_since is None:
-            stands = any((pod.machine_uid, pod.generation) == claim for pod in self.pods.values())
+            stands = any(pod.claim == claim for pod in self.pods.values())
             self.quiet_since = -inf if stands else tick
 
     def parted(self, pod: Pod, node: Node | None, tick: float) -> None:
@@ -73,7 +70,7 @@ class Slot:
         if known.exit is not None:
             return
         if not newest.is_ours_to_end:
-            self.partings[newest.machine_uid, newest.generation] = newest.parting
+            self.partings[newest.claim] = newest.parting
         is_sure = newest.is_ended or not newest.is_acknowledged
         is_rebooted = node is not None and boot is not None and node.boot != boot
         if not is_sure and not is_rebooted:
