@@ -13,20 +13,18 @@ from _pytest.nodeid import coerce_node_id
 
 pytest_plugins = ["bed.fixtures"]
 
-_PARTS = {
-    "control_plane": "control-plane",
-    "control_plane_factory": "control-plane",
-    "mariadb_servers": "MariaDB",
-    "mlflow_server": "MLflow",
-    "node": "node",
-    "no_node": "node",
-    "no_node_here": "node",
-    "stage": "faults",
-}
-"""Fixtures by the part that they stand for: the bed's, and a site of a suite's own."""
-_ONE_ON_A_MACHINE = {"node"}
-"""Parts that this machine has room for once: their tests run in one worker, one after the other."""
 _OWN_NODE = {"no_node", "no_node_here"}
+_NODE = {"node", *_OWN_NODE}
+"""What this machine has room for once: its tests run in one worker, one after the other."""
+_PARTS = {
+    "control_plane",
+    "control_plane_factory",
+    "mariadb_servers",
+    "mlflow_server",
+    "stage",
+    *_NODE,
+}
+"""Fixtures that stand for real parts: the bed's, and a site of a suite's own."""
 _COMPUTING = ("tests/mutants", "tests/simulator")
 
 
@@ -49,21 +47,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         key=lambda item: (
             bool(needs[item]),
             item.nodeid.startswith(_COMPUTING),
-            not _OWN_NODE & set(_fixtures(item)),  # the node of all others is not ended in between
+            not _OWN_NODE & needs[item],  # the node of all others is not ended in between
         )
     )
     for item in items:
-        if needs[item] & _ONE_ON_A_MACHINE:
+        if needs[item] & _NODE:
             # What pytest-xdist 3.8 does for its mark xdist_group, but where pytest 9.2 looks.
-            item._id = coerce_node_id(f"{item.nodeid}@{min(needs[item] & _ONE_ON_A_MACHINE)}")
+            item._id = coerce_node_id(f"{item.nodeid}@node")
 
 
-def _parts(item: pytest.Item) -> frozenset[str]:
+def _parts(item: pytest.Item) -> set[str]:
     """By its fixtures, or named by the mark `part` where a parameter chooses the fixture."""
-    named = {part for mark in item.iter_markers("part") for part in mark.args}
-    return frozenset(_PARTS[name] for name in _fixtures(item) if name in _PARTS) | named
-
-
-def _fixtures(item: pytest.Item) -> tuple[str, ...]:
     names: tuple[str, ...] = getattr(item, "fixturenames", ())
-    return names
+    marked = {name for mark in item.iter_markers("part") for name in mark.args}
+    return _PARTS & {*names, *marked}

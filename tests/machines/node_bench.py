@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import json
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import kopf
@@ -14,6 +14,7 @@ from tests.builders import a_job, a_machine
 from tests.machines.benches import PATIENCE, SCRIPTS, Ending, eventually
 
 from bed import Node
+from bed.pods import new_namespace
 from trainlease.effects.clock import SystemClock
 from trainlease.effects.kube.client import KubeClient
 from trainlease.effects.machines.node import NodeProvider
@@ -35,10 +36,11 @@ class NodeBench:
     def __init__(self, node: Node, kube: KubeClient) -> None:
         self.node = node
         self.kube = kube
-        self.namespace = f"slots-{uuid.uuid4().hex[:8]}"
+        self.namespace = new_namespace(node)
         slot = {"node": NodeSlot(name=node.name, gpus=0)}
-        self.machine = a_machine("gpu-1", spec=slot)
-        self.other = a_machine("gpu-2", spec=slot)
+        # No names that an operator on this node may have Machines of: it would end these pods.
+        self.machine = a_machine("bench-1", spec=slot)
+        self.other = a_machine("bench-2", spec=slot)
         self._providers: list[NodeProvider] = []
 
     def provider(self) -> NodeProvider:
@@ -57,7 +59,7 @@ class NodeBench:
         )
         of = of.model_copy(update={"status": of.status.but(generation=generation)})
         now = SystemClock().now()
-        deadline = now.replace(year=now.year + 1)
+        deadline = now + timedelta(hours=1)
         what = workload(job, of, None, 1, None, "", deadline, {})
         manifest = dict(with_pod(job, of, what, now, SETTINGS).manifest)
         # Its job is not in this cluster: the garbage collector would take the pod away.
@@ -96,8 +98,6 @@ async def node_bench(node: Node) -> AsyncIterator[NodeBench]:
     """The bench, with its watches."""
     async with await KubeClient.connect(node.plane.kubeconfig) as kube:
         bench = NodeBench(node, kube)
-        node.plane.kubectl("create", "namespace", bench.namespace)
-        await eventually(lambda: _has_account(node, bench.namespace))
         registry = kopf.OperatorRegistry()
         kopf.on.login(registry=registry)(log_in)
         watch_others(registry, {"pods": bench.heard, "nodes": bench.heard})
@@ -121,8 +121,3 @@ async def node_bench(node: Node) -> AsyncIterator[NodeBench]:
 def _has_begun(pod: dict[str, Any]) -> bool:
     statuses = pod["status"].get("containerStatuses", [])
     return any(status.get("containerID") for status in statuses)
-
-
-def _has_account(node: Node, namespace: str) -> bool:
-    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/default"
-    return node.plane.request(path)[0] == 200

@@ -149,7 +149,7 @@ async def test_an_operator_that_is_started_again_sees_the_run_and_is_rung(bench:
     assert (await again.observe(bench.machine)).generation == 4
     await bench.provider().ensure_off(bench.machine)
     view = await watcher.off(bench.machine)
-    assert set(watcher.rings) == {"gpu-1"}
+    assert set(watcher.rings) == {bench.machine.name}
     assert view.exits[4].cause is Cause.CANCELLED
 
 

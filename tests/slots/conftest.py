@@ -23,6 +23,8 @@ SETTINGS = {
 MACHINES = ("gpu-1", "gpu-2")
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 """Every pod that the operator makes must pass the strictest Pod Security standard."""
+GATE = "until [ -e /tmp/go ]; do sleep 0.05; done"
+"""The beginning of a script that waits until the test lets it go on (`SlotSite.let_go`)."""
 NOT_ROOT = {
     "spec": {
         "securityContext": {"runAsUser": 1000},
@@ -42,13 +44,14 @@ class SlotSite(Site):
     node: Node
 
     def machine_object(self, name: str = "gpu-1", **spec: Any) -> dict[str, Any]:
-        slot = {"node": {"name": self.node.name, "gpus": 1}, "process": None}
-        whole = super().machine_object(name, **slot, **spec)
+        slot = {"name": self.node.name, "gpus": 1}
+        whole = super().machine_object(name, node=slot, **spec)
         del whole["spec"]["process"]
         return whole
 
     def train(self, name: str, script: str, **spec: Any) -> None:
-        """A job whose container runs this script on gpu-1; `spec` has further fields."""
+        """A job whose container runs this script on gpu-1; `spec` has further fields, and None
+        for what is to be left out."""
         whole: dict[str, Any] = {
             "machine": "gpu-1",
             "image": self.node.busybox.name,
@@ -58,8 +61,6 @@ class SlotSite(Site):
             **spec,
         }
         whole = {field: value for field, value in whole.items() if value is not None}
-        if "pool" in whole:
-            del whole["machine"]
         self.plane.apply(thing("TrainingJob", {"name": name, "namespace": "saturno"}, whole))
 
     def pods(self, job: str) -> list[dict[str, Any]]:
@@ -71,6 +72,14 @@ class SlotSite(Site):
     def pod_name(self, job: str) -> str:
         """The name of the newest pod of a job."""
         return str(self.pods(job)[-1]["metadata"]["name"])
+
+    def let_go(self, job: str) -> None:
+        """Opens the gate of a job that waits for it; through the kubelet of its newest pod."""
+        self.plane.kubectl("exec", self.pod_name(job), "-n", "saturno", "--", "touch", "/tmp/go")
+
+    def causes(self, job: str) -> list[str]:
+        """How the attempts ended that have, the oldest first."""
+        return [a["cause"] for a in self.job(job).get("attempts", ()) if "cause" in a]
 
     def log(self, job: str) -> str:
         """What `kubectl logs` prints of the job's newest pod."""

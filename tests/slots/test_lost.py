@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.slots.conftest import SlotSite
+from tests.slots.conftest import GATE, SlotSite
 from tests.wiring.site import PATIENCE
 
 from bed import FakeNodes, wait_until
@@ -20,14 +20,10 @@ def evicting(slots: SlotSite) -> Iterator[SlotSite]:
         yield slots
 
 
-def causes(site: SlotSite, job: str) -> list[str]:
-    return [attempt["cause"] for attempt in site.job(job)["attempts"]]
-
-
 def told_to_go(site: SlotSite, job: str) -> bool:
     """Whether its pod could be reached through its kubelet."""
     try:
-        site.plane.kubectl("exec", site.pod_name(job), "-n", "saturno", "--", "touch", "/tmp/go")
+        site.let_go(job)
     except KubectlFailed:
         return False
     return True
@@ -46,7 +42,7 @@ def test_a_pod_that_is_deleted_by_hand_is_tried_again(
     slots.until_state(job, "Running")
     delete_pod(slots, job, *how)
     slots.until_state(job, "Succeeded")
-    assert causes(slots, job) == ["PodDeleted", "Completed"]
+    assert slots.causes(job) == ["PodDeleted", "Completed"]
     slots.until_free()
 
 
@@ -54,15 +50,11 @@ def test_a_drained_node_gives_its_trainings_back(slots: SlotSite) -> None:
     slots.train("drained", ONCE)
     slots.until_state("drained", "Running")
     slots.plane.kubectl("drain", slots.node.name, "--ignore-daemonsets", "--delete-emptydir-data")
-    wait_until(lambda: "Evicted" in causes_so_far(slots, "drained"), PATIENCE, "evicted")
+    wait_until(lambda: "Evicted" in slots.causes("drained"), PATIENCE, "evicted")
     slots.plane.kubectl("uncordon", slots.node.name)
     slots.until_state("drained", "Succeeded")
-    assert causes(slots, "drained") == ["Evicted", "Completed"]
+    assert slots.causes("drained") == ["Evicted", "Completed"]
     slots.until_free()
-
-
-def causes_so_far(site: SlotSite, job: str) -> list[str]:
-    return [a["cause"] for a in site.job(job).get("attempts", ()) if "cause" in a]
 
 
 def test_a_lost_node_loses_its_training_and_is_free_when_it_was_back_long_enough(
@@ -72,8 +64,8 @@ def test_a_lost_node_loses_its_training_and_is_free_when_it_was_back_long_enough
     evicting.until_state("stranded", "Running")
     evicting.node.freeze_kubelet()
     evicting.node.await_lost()
-    wait_until(lambda: causes_so_far(evicting, "stranded"), PATIENCE, "its attempt's end")
-    assert causes_so_far(evicting, "stranded") == ["MachineLost"]
+    wait_until(lambda: evicting.causes("stranded"), PATIENCE, "its attempt's end")
+    assert evicting.causes("stranded") == ["MachineLost"]
     assert evicting.machine()["state"] == "Stopping"
     evicting.node.thaw_kubelet()
     evicting.node.await_ready()
@@ -86,12 +78,12 @@ def test_a_node_that_was_started_anew_has_lost_its_training(slots: SlotSite) -> 
     slots.until_state("rebooted", "Running")
     slots.node.reboot()
     slots.until_state("rebooted", "Succeeded")
-    assert causes(slots, "rebooted") == ["MachineLost", "Completed"]
+    assert slots.causes("rebooted") == ["MachineLost", "Completed"]
     slots.until_free()
 
 
 def test_a_crashed_runtime_and_a_crashed_kubelet_cost_a_training_nothing(slots: SlotSite) -> None:
-    slots.train("steady", "until [ -e /tmp/go ]; do sleep 0.05; done")
+    slots.train("steady", GATE)
     slots.until_state("steady", "Running")
     slots.node.containerd.kill()
     slots.node.kill_kubelet()
@@ -99,7 +91,7 @@ def test_a_crashed_runtime_and_a_crashed_kubelet_cost_a_training_nothing(slots: 
     slots.node.start_kubelet()
     wait_until(lambda: told_to_go(slots, "steady"), PATIENCE, "a kubelet that answers")
     slots.until_state("steady", "Succeeded")
-    assert causes(slots, "steady") == ["Completed"]
+    assert slots.causes("steady") == ["Completed"]
     slots.until_free()
 
 

@@ -2,27 +2,17 @@
 
 import pytest
 from bench.side_by_side.stories import Ears, bill
-from tests.slots.conftest import SlotSite
+from tests.slots.conftest import GATE, SlotSite
 from tests.wiring.site import PATIENCE
 
 from bed import wait_until
-
-GATE = "until [ -e /tmp/go ]; do sleep 0.05; done"
-
-
-def message(site: SlotSite, job: str) -> str:
-    return str(site.job(job)["attempts"][-1]["message"])
-
-
-def go(site: SlotSite, job: str) -> None:
-    site.plane.kubectl("exec", site.pod_name(job), "-n", "saturno", "--", "touch", "/tmp/go")
 
 
 def test_a_training_runs_as_a_pod_and_its_log_stays(slots: SlotSite) -> None:
     slots.train("good", f"{GATE}; cat /etc/trainlease/params.json; id -u", params={"epochs": 3})
     slots.until_state("good", "Running")
     assert slots.is_told("ocupada")
-    go(slots, "good")
+    slots.let_go("good")
     slots.until_state("good", "Succeeded")
     slots.until_free()
     assert slots.log("good") == '{"epochs": 3}1000\n'
@@ -46,7 +36,7 @@ def test_what_costs_no_wait_costs_few_writes(slots: SlotSite) -> None:
     ears = Ears(slots.plane)
     slots.train("budget", GATE)
     slots.until_state("budget", "Running")
-    go(slots, "budget")
+    slots.let_go("budget")
     slots.until_state("budget", "Succeeded")
     slots.until_free()
 
@@ -139,14 +129,14 @@ def test_each_failure_says_what_it_was_and_what_to_do(
 
 def test_two_slots_take_two_trainings_and_the_third_waits(slots: SlotSite) -> None:
     for name in ("first", "second", "third"):
-        slots.train(name, GATE, pool="onprem")
+        slots.train(name, GATE, machine=None, pool="onprem")
     slots.until_state("first", "Running")
     slots.until_state("second", "Running")
     assert slots.job("third")["state"] == "Waiting"
-    go(slots, "first")
+    slots.let_go("first")
     slots.until_state("third", "Running")
-    go(slots, "second")
-    go(slots, "third")
+    slots.let_go("second")
+    slots.let_go("third")
     for name in ("first", "second", "third"):
         slots.until_state(name, "Succeeded")
 
